@@ -1,0 +1,32 @@
+//! Bounded access to the bytes of a packet, wherever they live.
+
+/// Bytes of one packet, from the link-layer header on.
+///
+/// The kernel reads them through verified pointers, user space from a slice. A read outside the packet is `None`,
+/// never a fault.
+pub trait Packet {
+    /// `N` bytes from `offset`, or `None` where the packet does not hold them all.
+    fn bytes<const N: usize>(&self, offset: usize) -> Option<[u8; N]>;
+}
+
+impl Packet for [u8] {
+    #[inline]
+    fn bytes<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        let end = offset.checked_add(N)?;
+        self.get(offset..end)?.try_into().ok()
+    }
+}
+
+/// Big-endian 16 bits at `I` of a header; the compiler removes the bounds check, `I` and `N` being constants.
+#[inline(always)]
+#[must_use]
+pub fn be16<const N: usize>(header: &[u8; N], at: usize) -> u16 {
+    u16::from_be_bytes([header[at], header[at + 1]])
+}
+
+/// Big-endian 32 bits at `at` of a header.
+#[inline(always)]
+#[must_use]
+pub fn be32<const N: usize>(header: &[u8; N], at: usize) -> u32 {
+    u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
+}

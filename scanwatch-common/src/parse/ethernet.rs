@@ -1,0 +1,45 @@
+//! Ethernet with 802.1Q and 802.1ad tags.
+
+use super::Link;
+use crate::counters::Counter;
+use crate::packet::{Packet, be16};
+
+/// Tags that are followed: 802.1Q, or a service tag with a customer tag inside (QinQ).
+pub const VLAN_DEPTH_MAX: usize = 2;
+
+pub(super) const IPV4: u16 = 0x0800;
+pub(super) const ARP: u16 = 0x0806;
+pub(super) const IPV6: u16 = 0x86dd;
+
+const HEADER: usize = 14;
+const TAG: usize = 4;
+const VLAN_ID: u16 = 0x0fff;
+
+/// Tag protocol identifiers: IEEE 802.1Q, 802.1ad, and 0x9100 of QinQ before its standard.
+#[inline(always)]
+const fn is_tag(ether_type: u16) -> bool {
+    matches!(ether_type, 0x8100 | 0x88a8 | 0x9100)
+}
+
+/// The link, the EtherType behind the tags, and where its payload begins.
+#[inline(always)]
+pub(super) fn parse<P: Packet + ?Sized>(packet: &P) -> Result<(Link, u16, usize), Counter> {
+    let header = packet.bytes::<HEADER>(0).ok_or(Counter::Truncated)?;
+    let mut ether_type = be16(&header, 12);
+    let mut offset = HEADER;
+    let mut vlan = [0; VLAN_DEPTH_MAX];
+    for id in &mut vlan {
+        if !is_tag(ether_type) {
+            break;
+        }
+        let tag = packet.bytes::<TAG>(offset).ok_or(Counter::Truncated)?;
+        *id = be16(&tag, 0) & VLAN_ID;
+        ether_type = be16(&tag, 2);
+        offset += TAG;
+    }
+    if is_tag(ether_type) {
+        return Err(Counter::VlanTooDeep);
+    }
+    let mac = [header[6], header[7], header[8], header[9], header[10], header[11]];
+    Ok((Link { mac, group: header[0] & 1 != 0, vlan }, ether_type, offset))
+}

@@ -1,0 +1,96 @@
+//! Distinct counting: HyperLogLog for the large, a bitmap for the small, one cache line a write.
+//!
+//! HyperLogLog (Flajolet et al., 2007) with 256 registers has a standard error of 1.04/√256 = 6.5 % at any size,
+//! but verdicts fall between 10 and 1,000, where that is too coarse: at 32 two elements share a register twice, and
+//! the count is off by more than 2 in one trial out of eight. So 2,048 bits of linear counting (Whang et al., 1990)
+//! stand beside the registers. With n elements in m bits, t = n/m, the standard error is √(m(eᵗ − t − 1))/n:
+//! 1.1 % at 32, 1.6 % at 500, 1.8 % at 2,000, 3.1 % at 6,000, where the registers take over.
+//!
+//! Both parts of an element fall into one [`Block`] of 64 bytes, chosen by three bits of its hash, so an update
+//! touches one cache line, as plain HyperLogLog would. The registers alone are those of an HLL with lgK = 8: rank is
+//! the number of leading zeros plus one, the order of the registers is block-major.
+//!
+//! Merging is register maximum and bitwise or: commutative, associative, idempotent.
+
+/// Blocks of a sketch.
+const BLOCKS: usize = 8;
+/// Registers of a block.
+const REGISTERS: usize = 32;
+/// Bytes of bitmap of a block.
+const BITMAP: usize = 32;
+/// Registers of a sketch.
+pub(super) const M: usize = BLOCKS * REGISTERS;
+/// Bits of a sketch's bitmap.
+pub(super) const BITS: usize = BLOCKS * BITMAP * 8;
+/// Bits of the hash that choose block (3), register (5) and bit (8).
+const INDEX_BITS: u32 = 16;
+/// Highest rank: all other bits of the hash zero.
+pub(super) const RANK_MAX: u8 = (64 - INDEX_BITS + 1) as u8;
+/// One cache line of a sketch.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// Highest rank seen by each register.
+    pub registers: [u8; REGISTERS],
+    /// Bits of linear counting.
+    pub bitmap: [u8; BITMAP],
+}
+
+/// A mergeable count of distinct elements in 512 bytes.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sketch {
+    /// The sketch's cache lines.
+    pub blocks: [Block; BLOCKS],
+}
+
+impl Default for Sketch {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+impl Sketch {
+    /// A sketch that has seen nothing; all its bytes are zero.
+    pub const EMPTY: Self =
+        Self { blocks: [Block { registers: [0; REGISTERS], bitmap: [0; BITMAP] }; BLOCKS] };
+
+    /// Adds an element by its hash. True where the sketch changed: only then was anything written.
+    #[inline(always)]
+    pub fn insert(&mut self, hash: u64) -> bool {
+        let block = &mut self.blocks[(hash & 7) as usize];
+        let register = &mut block.registers[((hash >> 3) & 31) as usize];
+        let byte = &mut block.bitmap[((hash >> 8) & 31) as usize];
+        let bit = 1u8 << ((hash >> 13) & 7);
+        let mut novel = false;
+        if *byte & bit == 0 {
+            *byte |= bit;
+            novel = true;
+        }
+        // rank > register, told without counting zeros: as many leading bits as the register says are zero.
+        let ranked = hash | ((1 << INDEX_BITS) - 1);
+        if *register == 0 || (*register < RANK_MAX && ranked.wrapping_shr(64 - u32::from(*register)) == 0) {
+            *register = ranked.leading_zeros() as u8 + 1;
+            novel = true;
+        }
+        novel
+    }
+
+    /// Adds all elements of `other`.
+    pub fn merge(&mut self, other: &Self) {
+        for (mine, theirs) in self.blocks.iter_mut().zip(&other.blocks) {
+            for (a, b) in mine.registers.iter_mut().zip(theirs.registers) {
+                *a = (*a).max(b);
+            }
+            for (a, b) in mine.bitmap.iter_mut().zip(theirs.bitmap) {
+                *a |= b;
+            }
+        }
+    }
+
+    /// True where nothing was ever added.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.blocks.iter().all(|b| b.bitmap.iter().all(|byte| *byte == 0))
+    }
+}

@@ -1,0 +1,106 @@
+//! From a sketch to a number, and how far off that number may be.
+
+use super::distinct::{BITS, M, RANK_MAX, Sketch};
+
+/// Set bits above which the registers are the better estimate: at 99 % linear counting errs by 4.7 %, and soon by more
+/// than HyperLogLog's 6.5 %.
+const BITS_MAX: usize = BITS * 99 / 100;
+
+/// 1/(2 ln 2), the constant of Ertl's estimator.
+const ALPHA: f64 = 0.721_347_520_444_481_7;
+
+/// Expected elements until `v` of all bits are set, the coupon collector's m(H(m) − H(m − v)): linear counting's
+/// −m ln(1 − v/m) without a logarithm, which `core` lacks.
+const COUPONS: [f64; BITS_MAX + 1] = {
+    let mut table = [0.0; BITS_MAX + 1];
+    let mut set = 1;
+    while set <= BITS_MAX {
+        table[set] = table[set - 1] + BITS as f64 / (BITS - set + 1) as f64;
+        set += 1;
+    }
+    table
+};
+
+/// A distinct count read from a sketch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimate {
+    /// Distinct elements.
+    pub count: f64,
+    /// Standard error as a share of `count`.
+    pub relative_error: f64,
+}
+
+impl Estimate {
+    /// The count as a whole number.
+    #[must_use]
+    pub fn rounded(&self) -> u64 {
+        // Counts are finite and not negative, and the cast saturates.
+        #[allow(clippy::cast_sign_loss)]
+        let whole = (self.count + 0.5) as u64;
+        whole
+    }
+}
+
+impl Sketch {
+    /// Distinct elements added.
+    #[must_use]
+    pub fn estimate(&self) -> Estimate {
+        let set: u32 =
+            self.blocks.iter().flat_map(|b| b.bitmap).map(u8::count_ones).sum();
+        match COUPONS.get(set as usize) {
+            Some(&count) => Estimate { count, relative_error: linear_error(count, set as usize) },
+            None => Estimate { count: self.hyperloglog(), relative_error: 1.04 / 16.0 },
+        }
+    }
+
+    /// Ertl's improved raw estimator (arXiv:1702.01284, algorithm 6): unbiased at every size without tables.
+    fn hyperloglog(&self) -> f64 {
+        let mut histogram = [0u32; RANK_MAX as usize + 1];
+        for register in self.blocks.iter().flat_map(|b| b.registers) {
+            histogram[usize::from(register.min(RANK_MAX))] += 1;
+        }
+        // τ of the saturated registers is left out: 2⁴⁸ elements a register are out of reach.
+        let mut z = 0.0;
+        for count in histogram[1..].iter().rev() {
+            z = 0.5 * (z + f64::from(*count));
+        }
+        z += M as f64 * sigma(f64::from(histogram[0]) / M as f64);
+        ALPHA * (M * M) as f64 / z
+    }
+}
+
+/// σ(x) = x + Σ x^(2^k) 2^(k−1), the correction for registers that are still zero.
+fn sigma(mut x: f64) -> f64 {
+    let mut y = 1.0;
+    let mut z = x;
+    // x < 1 here, for the bitmap is nearly full; 64 squarings leave nothing of it.
+    for _ in 0..64 {
+        x *= x;
+        let before = z;
+        z += x * y;
+        y += y;
+        if z <= before {
+            break;
+        }
+    }
+    z
+}
+
+/// √(m(eᵗ − t − 1))/n with t = n/m; eᵗ is m/(m − v) (Whang et al., 1990, theorem 2).
+fn linear_error(count: f64, set: usize) -> f64 {
+    if set == 0 {
+        return 0.0;
+    }
+    let m = BITS as f64;
+    let variance = m * (m / (BITS - set) as f64 - count / m - 1.0);
+    square_root(variance.max(0.0)) / count
+}
+
+/// Newton's iteration; `core` has no square root.
+fn square_root(x: f64) -> f64 {
+    let mut root = x.max(1.0);
+    for _ in 0..40 {
+        root = 0.5 * (root + x / root);
+    }
+    root
+}

@@ -1,0 +1,15 @@
+//! Arithmetic shared with the kernel: hashing, distinct counting, admission, flow direction.
+//!
+//! Constants that fix the meaning of stored bytes are frozen under [`crate::abi::VERSION`].
+
+mod admission;
+mod distinct;
+mod estimate;
+mod flow;
+mod hash;
+
+pub use admission::DoorSet;
+pub use distinct::{Block, Sketch};
+pub use estimate::Estimate;
+pub use flow::{Flow, FlowLine};
+pub use hash::{Endpoint, Hasher};
