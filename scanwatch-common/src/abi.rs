@@ -260,6 +260,14 @@ pub struct Control {
     pub clock_ns: u64,
 }
 
+/// Sets of the doorkeeper of internal sources. A source's set is its hash's low bits: `hash as usize & (sets - 1)`;
+/// the rule is the same for [`DOOR_SETS_EXTERNAL`] and [`FLOW_LINES`].
+pub const DOOR_SETS_INTERNAL: usize = 4_096;
+/// Sets of the doorkeeper of external sources.
+pub const DOOR_SETS_EXTERNAL: usize = 16_384;
+/// Lines of the cache of UDP flows.
+pub const FLOW_LINES: usize = 16_384;
+
 /// Service groups by port: what [`crate::observe::Tables::service`] answers.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -270,6 +278,9 @@ pub struct ServiceTable {
     pub udp: [u8; 65_536],
 }
 
+const _: () = assert!(DOOR_SETS_INTERNAL.is_power_of_two());
+const _: () = assert!(DOOR_SETS_EXTERNAL.is_power_of_two());
+const _: () = assert!(FLOW_LINES.is_power_of_two());
 const _: () = assert!(size_of::<CellKey>() == 24);
 const _: () = assert!(size_of::<CellFacts>() == 48);
 const _: () = assert!(size_of::<Cell>() == 3 * 512 + 48);
