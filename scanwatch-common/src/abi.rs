@@ -215,6 +215,29 @@ pub struct Novelty {
     pub reserved: u8,
 }
 
+impl Novelty {
+    /// A record that says nothing.
+    pub const EMPTY: Self = Self {
+        time_ns: 0,
+        key: CellKey { source: [0; 16], vlan: [0; 2], zone: 0, service: 0, bucket: 0, technique: 0 },
+        source: [0; 16],
+        target: [0; 16],
+        sequence: 0,
+        acknowledgement: 0,
+        interface: 0,
+        source_port: 0,
+        target_port: 0,
+        length: 0,
+        ip_id: 0,
+        window: 0,
+        flags: 0,
+        ttl: 0,
+        mac: [0; 6],
+        side: 0,
+        reserved: 0,
+    };
+}
+
 /// What the kernel programs are told once, when they are loaded.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,10 +1,10 @@
 //! What a packet is: a probe, an answer, or neither.
 //!
-//! Pure: UDP, whose direction is memory, is handed on as [`Class::Datagram`].
+//! Pure: UDP's direction, which is memory, is the business of [`crate::observe`].
 
 use crate::abi::{Address, Technique};
 use crate::counters::Counter;
-use crate::parse::{Arp, Datagram, Headers, Icmp, Network, Sctp, Tcp, Transport, Udp};
+use crate::parse::{Headers, Icmp, Payload, Sctp, Tcp, Udp};
 
 /// TCP flags (RFC 9293, 3.1).
 pub mod tcp_flags {
@@ -27,76 +27,62 @@ pub const UDP_PROBE_PAYLOAD_MAX: u16 = 512;
 /// QUIC's first datagrams are padded to 1,200 bytes (RFC 9000, 14.1).
 const QUIC_PORT: u16 = 443;
 
-/// A first contact.
+/// How a frame would contact its target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Probe {
+pub struct Contact {
     /// How.
     pub technique: Technique,
-    /// Who.
-    pub source: Address,
-    /// Whom.
-    pub target: Address,
     /// Source port, 0 where there is none.
     pub source_port: u16,
     /// Destination port, or the protocol number of [`Technique::Proto`], or 0.
     pub target_port: u16,
 }
 
-/// What a packet is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
-    /// A first contact by itself.
-    Probe(Probe),
-    /// A UDP datagram, a first contact if its flow is new.
-    Datagram(Probe, Udp),
-    /// Nothing to count in a cell; the counter says why.
-    Skip(Counter),
+/// What a frame is, by all but its addresses.
+///
+/// A contact is a probe if [`refuse`] has nothing against its addresses and, for UDP, if its flow is new.
+///
+/// # Errors
+/// The counter of the reason why the frame is no contact.
+#[inline(always)]
+pub fn classify(headers: &Headers) -> Result<Contact, Counter> {
+    let (technique, source_port, target_port) = match &headers.payload {
+        Payload::Tcp(tcp) => (tcp_technique(tcp)?, tcp.source_port, tcp.target_port),
+        Payload::Udp(udp) => {
+            if is_dhcp(udp) {
+                return Err(Counter::Dhcp);
+            }
+            (Technique::Udp, udp.source_port, udp.target_port)
+        }
+        Payload::Sctp(sctp) => (sctp_technique(sctp)?, sctp.source_port, sctp.target_port),
+        Payload::Icmp(icmp) => (icmp_technique(icmp)?, 0, 0),
+        Payload::IcmpV6(icmp) => (icmpv6_technique(icmp)?, 0, 0),
+        Payload::Other(protocol) => (protocol_technique(*protocol)?, 0, u16::from(*protocol)),
+        Payload::Arp(operation) => (arp_technique(*operation, headers.link.group)?, 0, 0),
+    };
+    if headers.link.group && technique as u8 != Technique::Arp as u8 {
+        return Err(Counter::GroupTarget);
+    }
+    Ok(Contact { technique, source_port, target_port })
 }
 
-/// Classifies a parsed packet.
+/// Why a contact between these addresses is no probe, if it is none.
 #[inline(always)]
 #[must_use]
-pub fn classify(headers: &Headers) -> Class {
-    match &headers.network {
-        Network::Arp(arp) => classify_arp(arp, headers.link.group),
-        Network::Ip(datagram) => classify_ip(datagram, headers.link.group),
+pub fn refuse(technique: Technique, source: &Address, target: &Address) -> Option<Counter> {
+    if technique as u8 == Technique::Arp as u8 {
+        // Sender = target announces; sender 0.0.0.0 probes for a duplicate (RFC 5227); 169.254/16 is looked for by
+        // every machine without DHCP (RFC 3927).
+        let link_local = target[12] == 169 && target[13] == 254;
+        let own = same(source, target) || is_nobody(source) || is_nobody(target) || link_local;
+        return if own { Some(Counter::ArpOwn) } else { None };
     }
-}
-
-#[inline(always)]
-fn classify_ip(d: &Datagram, link_group: bool) -> Class {
-    let (technique, source_port, target_port) = match &d.transport {
-        Transport::Tcp(tcp) => match tcp_technique(tcp) {
-            Ok(technique) => (technique, tcp.source_port, tcp.target_port),
-            Err(reason) => return Class::Skip(reason),
-        },
-        Transport::Udp(udp) => (Technique::Udp, udp.source_port, udp.target_port),
-        Transport::Sctp(sctp) => match sctp_technique(sctp) {
-            Ok(technique) => (technique, sctp.source_port, sctp.target_port),
-            Err(reason) => return Class::Skip(reason),
-        },
-        Transport::Icmp(icmp) => match icmp_technique(icmp) {
-            Ok(technique) => (technique, 0, 0),
-            Err(reason) => return Class::Skip(reason),
-        },
-        Transport::IcmpV6(icmp) => match icmpv6_technique(icmp) {
-            Ok(technique) => (technique, 0, 0),
-            Err(reason) => return Class::Skip(reason),
-        },
-        Transport::Other(protocol) if is_carrier(*protocol) => return Class::Skip(Counter::CarrierProtocol),
-        Transport::Other(protocol) => (Technique::Proto, 0, u16::from(*protocol)),
-    };
-    // After the cheap tests on flags and types: established traffic never comes here.
-    if link_group || is_group(&d.target) {
-        return Class::Skip(Counter::GroupTarget);
-    }
-    if is_nobody(&d.source) || d.source == d.target {
-        return Class::Skip(Counter::SourceUnusable);
-    }
-    let probe = Probe { technique, source: d.source, target: d.target, source_port, target_port };
-    match &d.transport {
-        Transport::Udp(udp) => datagram(probe, *udp),
-        _ => Class::Probe(probe),
+    if is_nobody(target) {
+        Some(Counter::GroupTarget)
+    } else if is_nobody(source) || same(source, target) {
+        Some(Counter::SourceUnusable)
+    } else {
+        None
     }
 }
 
@@ -157,28 +143,24 @@ fn icmpv6_technique(icmp: &Icmp) -> Result<Technique, Counter> {
     }
 }
 
-/// IP in IP, IGMP, EGP, IGP, DCCP, IPv6, RSVP, GRE, ESP, AH, mobility, ICMP of the other family, EIGRP, OSPF, PIM,
-/// VRRP, L2TP, MPLS in IP … (IANA protocol numbers): traffic by itself.
 #[inline(always)]
-const fn is_carrier(protocol: u8) -> bool {
-    matches!(
-        protocol,
-        1 | 2 | 4 | 33 | 41 | 46 | 47 | 50 | 51 | 55 | 58 | 88 | 89 | 94 | 97 | 103 | 108 | 112 | 115 | 137
-    )
+fn protocol_technique(protocol: u8) -> Result<Technique, Counter> {
+    // IGMP, IP in IP, DCCP, IPv6, RSVP, GRE, ESP, AH, mobility, EIGRP, OSPF, IPIP, EtherIP, PIM, IPComp, VRRP, L2TP,
+    // MPLS in IP, and the other family's ICMP (IANA protocol numbers): traffic by itself.
+    match protocol {
+        1 | 2 | 4 | 33 | 41 | 46 | 47 | 50 | 51 | 55 | 58 | 88 | 89 | 94 | 97 | 103 | 108 | 112 | 115 | 137 => {
+            Err(Counter::CarrierProtocol)
+        }
+        _ => Ok(Technique::Proto),
+    }
 }
 
+/// DHCP and DHCPv6 between their own ports (RFC 2131, RFC 8415).
 #[inline(always)]
-fn datagram(probe: Probe, udp: Udp) -> Class {
-    const fn dhcp(port: u16) -> bool {
-        matches!(port, 67 | 68)
-    }
-    const fn dhcpv6(port: u16) -> bool {
-        matches!(port, 546 | 547)
-    }
-    if dhcp(udp.source_port) && dhcp(udp.target_port) || dhcpv6(udp.source_port) && dhcpv6(udp.target_port) {
-        return Class::Skip(Counter::Dhcp);
-    }
-    Class::Datagram(probe, udp)
+const fn is_dhcp(udp: &Udp) -> bool {
+    let v4 = matches!(udp.source_port, 67 | 68) && matches!(udp.target_port, 67 | 68);
+    let v6 = matches!(udp.source_port, 546 | 547) && matches!(udp.target_port, 546 | 547);
+    v4 || v6
 }
 
 /// True where the first datagram of a flow is too large to be a probe.
@@ -189,54 +171,41 @@ pub const fn is_large_datagram(udp: &Udp) -> bool {
 }
 
 #[inline(always)]
-fn classify_arp(arp: &Arp, link_group: bool) -> Class {
+fn arp_technique(operation: u16, group: bool) -> Result<Technique, Counter> {
     const REQUEST: u16 = 1;
     const REPLY: u16 = 2;
-    match arp.operation {
-        REQUEST => {}
-        REPLY => return Class::Skip(Counter::ArpAnswered),
-        _ => return Class::Skip(Counter::Malformed),
+    match operation {
+        // A unicast request refreshes a neighbour.
+        REQUEST if group => Ok(Technique::Arp),
+        REQUEST => Err(Counter::ArpOwn),
+        REPLY => Err(Counter::ArpAnswered),
+        _ => Err(Counter::Malformed),
     }
-    // Unicast requests refresh a neighbour; sender = target announces; sender 0.0.0.0 probes for a duplicate;
-    // 169.254/16 is looked for by every machine without DHCP (RFC 3927).
-    let link_local = arp.target[12] == 169 && arp.target[13] == 254;
-    if !link_group || arp.sender == arp.target || is_nobody(&arp.sender) || is_group(&arp.target) || link_local {
-        return Class::Skip(Counter::ArpOwn);
-    }
-    Class::Probe(Probe {
-        technique: Technique::Arp,
-        source: arp.sender,
-        target: arp.target,
-        source_port: 0,
-        target_port: 0,
-    })
+}
+
+/// The address as two words, high and low, which compare and mask faster than bytes.
+#[inline(always)]
+#[must_use]
+pub(crate) fn words(address: &Address) -> (u64, u64) {
+    let value = u128::from_be_bytes(*address);
+    ((value >> 64) as u64, value as u64)
 }
 
 #[inline(always)]
-fn is_v4(address: &Address) -> bool {
-    let [a, b, c, d, e, f, g, h, i, j, k, l, ..] = *address;
-    (a | b | c | d | e | f | g | h | i | j) == 0 && k & l == 0xff
+fn same(a: &Address, b: &Address) -> bool {
+    let ((a, b), (c, d)) = (words(a), words(b));
+    (a ^ c) | (b ^ d) == 0
 }
 
-/// Unspecified, broadcast, multicast, reserved or loopback: no host to be found there.
-#[inline(always)]
-fn is_group(address: &Address) -> bool {
-    if is_v4(address) {
-        let first = address[12];
-        // 0/8, 127/8, 224/4 and 240/4 (RFC 6890).
-        return first == 0 || first == 127 || first >= 224;
-    }
-    address[0] == 0xff || is_unspecified_or_loopback_v6(address)
-}
-
-/// An address nobody sends from, so nobody can be accused by it.
+/// Unspecified, loopback, multicast, broadcast or reserved: no host sends from there, and none is found there.
 #[inline(always)]
 fn is_nobody(address: &Address) -> bool {
-    is_group(address)
-}
-
-#[inline(always)]
-fn is_unspecified_or_loopback_v6(address: &Address) -> bool {
-    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *address;
-    (a | b | c | d | e | f | g | h | i | j | k | l | m | n | o) == 0 && p <= 1
+    let (high, low) = words(address);
+    if high == 0 && low >> 32 == 0xffff {
+        // 0/8, 127/8, 224/4 and 240/4 (RFC 6890).
+        let first = (low >> 24) as u8;
+        return first == 0 || first == 127 || first >= 224;
+    }
+    // ff00::/8, :: and ::1 (RFC 4291).
+    high >> 56 == 0xff || (high == 0 && low <= 1)
 }

@@ -3,10 +3,12 @@
 use crate::abi::{
     Address, Cell, CellFacts, CellKey, Novelty, OTHER_SERVICE, Settings, Side, Technique, port_bucket,
 };
-use crate::classify::{Class, Probe, classify, is_large_datagram};
+use core::borrow::BorrowMut;
+
+use crate::classify::{classify, is_large_datagram, refuse, words};
 use crate::counters::Counter;
 use crate::packet::Packet;
-use crate::parse::{self, Headers, Network, Transport, Udp};
+use crate::parse::{self, Headers, Payload, Udp, describe};
 use crate::sketch::{DoorSet, Flow, FlowLine, Hasher};
 
 /// Transports whose ports are grouped into services.
@@ -36,6 +38,8 @@ impl Clock for u64 {
 pub trait Tables {
     /// Where the time comes from.
     type Clock: Clock;
+    /// Where a record is put together: memory of its own in the kernel, whose stack is too small for it.
+    type Record: BorrowMut<Novelty>;
 
     /// What was fixed at load.
     fn settings(&self) -> Settings;
@@ -55,6 +59,8 @@ pub trait Tables {
     fn cell(&mut self, side: Side, key: &CellKey) -> Option<&mut Cell>;
     /// A new, empty cell in the active copy.
     fn create_cell(&mut self, side: Side, key: &CellKey) -> Option<&mut Cell>;
+    /// Room for one record, of any content; `None` where there is none.
+    fn record(&mut self) -> Option<Self::Record>;
     /// Hands a record to user space; false where there is no room.
     fn emit(&mut self, side: Side, novelty: &Novelty) -> bool;
     /// Adds one to a counter.
@@ -64,31 +70,53 @@ pub trait Tables {
 /// Observes one Ethernet frame that came in by `interface`.
 #[inline(always)]
 pub fn observe<P: Packet + ?Sized, T: Tables>(packet: &P, interface: u32, tables: &mut T) {
-    let headers = match parse::ethernet(packet) {
-        Ok(headers) => headers,
-        Err(reason) => return tables.count(reason),
+    let outcome = match parse::ethernet(packet) {
+        Ok(headers) => contact(packet, &headers, interface, tables),
+        Err(reason) => reason,
     };
-    let probe = match classify(&headers) {
-        Class::Probe(probe) => probe,
-        Class::Datagram(probe, udp) => match first_datagram(&probe, &udp, tables) {
-            Ok(()) => probe,
-            Err(reason) => return tables.count(reason),
-        },
-        Class::Skip(reason) => return tables.count(reason),
-    };
-    tables.count(Counter::of_probe(probe.technique));
-    let outcome = count_probe(&headers, &probe, interface, tables);
     tables.count(outcome);
+}
+
+#[inline(always)]
+fn contact<P: Packet + ?Sized, T: Tables>(
+    packet: &P,
+    headers: &Headers,
+    interface: u32,
+    tables: &mut T,
+) -> Counter {
+    let contact = match classify(headers) {
+        Ok(contact) => contact,
+        Err(reason) => return reason,
+    };
+    let Some(mut record) = tables.record() else { return Counter::CellRefused };
+    let record = record.borrow_mut();
+    if let Err(reason) = describe(packet, headers, record) {
+        return reason;
+    }
+    if let Some(reason) = refuse(contact.technique, &record.source, &record.target) {
+        return reason;
+    }
+    record.source_port = contact.source_port;
+    record.target_port = contact.target_port;
+    record.interface = interface;
+    record.reserved = 0;
+    if let Payload::Udp(udp) = &headers.payload
+        && let Err(reason) = first_datagram(record, udp, tables)
+    {
+        return reason;
+    }
+    tables.count(Counter::of_probe(contact.technique));
+    count_probe(contact.technique, record, tables)
 }
 
 /// Tells the first datagram of a flow from all others.
 #[inline(always)]
-fn first_datagram<T: Tables>(probe: &Probe, udp: &Udp, tables: &mut T) -> Result<(), Counter> {
+fn first_datagram<T: Tables>(record: &Novelty, udp: &Udp, tables: &mut T) -> Result<(), Counter> {
     let settings = tables.settings();
     let tick = tables.tick();
     let hasher = Hasher::new(settings.seed);
-    let from = hasher.endpoint(&probe.source).pair(udp.source_port);
-    let to = hasher.endpoint(&probe.target).pair(udp.target_port);
+    let from = hasher.endpoint(&record.source).pair(udp.source_port);
+    let to = hasher.endpoint(&record.target).pair(udp.target_port);
     // A sum is the same from both ends; which end is the greater tells the direction.
     let flow = from.wrapping_add(to);
     let state = match tables.flow_line(flow) {
@@ -112,49 +140,45 @@ fn first_datagram<T: Tables>(probe: &Probe, udp: &Udp, tables: &mut T) -> Result
 
 /// Counts a probe in its source's cell, if the source is worth one.
 #[inline(always)]
-fn count_probe<T: Tables>(headers: &Headers, probe: &Probe, interface: u32, tables: &mut T) -> Counter {
+fn count_probe<T: Tables>(technique: Technique, record: &mut Novelty, tables: &mut T) -> Counter {
     let settings = tables.settings();
-    let side = if tables.zone(&probe.source) == 0 { Side::External } else { Side::Internal };
+    let side = if tables.zone(&record.source) == 0 { Side::External } else { Side::Internal };
     let (need, prefix) = match side {
         Side::Internal => (settings.admit_internal, settings.source_prefix_v6_internal),
         Side::External => (settings.admit_external, settings.source_prefix_v6_external),
     };
-    let source = cut(&probe.source, prefix);
+    record.side = side as u8;
+    record.key.source = cut(&record.source, prefix);
     let hasher = Hasher::new(settings.seed);
-    let who = hasher.endpoint(&source).host();
-    let whom = hasher.endpoint(&probe.target);
-    let pair = whom.pair(probe.target_port);
-    // The technique is part of what a doorkeeper tells apart: three odd packets to one port are three.
-    let door_pair = pair.rotate_left(u32::from(probe.technique as u8));
-    let admitted = match tables.door_set(side, who) {
-        Some(set) => set.knock(who, door_pair, need),
+    let source = hasher.endpoint(&record.key.source).host();
+    let target = hasher.endpoint(&record.target);
+    let pair = target.pair(record.target_port);
+    // The technique is part of what the doorkeeper tells apart: three odd packets to one port are three.
+    let knock = pair.rotate_left(u32::from(technique as u8));
+    let admitted = match tables.door_set(side, source) {
+        Some(set) => set.knock(source, knock, need),
         None => true,
     };
     if !admitted {
         return Counter::NotAdmitted;
     }
-    let key = cell_key(headers, probe, source, tables);
-    let mut novelty = describe(headers, probe, key, side);
-    novelty.interface = interface;
+    fill_key(technique, record, tables);
     let clock = tables.clock();
     let mut created = false;
-    let cell = match tables.cell(side, &key) {
-        Some(cell) => cell,
-        None => {
-            created = true;
-            match tables.create_cell(side, &key) {
-                Some(cell) => cell,
-                None => return Counter::CellRefused,
-            }
-        }
+    let cell = if let Some(cell) = tables.cell(side, &record.key) {
+        cell
+    } else {
+        created = true;
+        let Some(cell) = tables.create_cell(side, &record.key) else { return Counter::CellRefused };
+        cell
     };
     let novel_pair = cell.pairs.insert(pair);
-    let novel_host = cell.hosts.insert(whom.host());
-    let novel_port = cell.ports.insert(hasher.port(probe.target_port));
+    let novel_host = cell.hosts.insert(target.host());
+    let novel_port = cell.ports.insert(hasher.port(record.target_port));
     let novel = novel_pair | novel_host | novel_port;
     if novel {
-        novelty.time_ns = clock.now_ns();
-        note(&mut cell.facts, &novelty);
+        record.time_ns = clock.now_ns();
+        note(&mut cell.facts, record);
     }
     if created {
         tables.count(Counter::CellCreated);
@@ -162,95 +186,52 @@ fn count_probe<T: Tables>(headers: &Headers, probe: &Probe, interface: u32, tabl
     if !novel {
         return Counter::NotNovel;
     }
-    if !tables.emit(side, &novelty) {
+    if !tables.emit(side, record) {
         tables.count(Counter::RingLost);
     }
     Counter::Novel
 }
 
-/// The cell a probe counts in.
+/// Completes the key of the cell a probe counts in; source and VLAN are there.
 #[inline(always)]
-fn cell_key<T: Tables>(headers: &Headers, probe: &Probe, source: Address, tables: &mut T) -> CellKey {
-    let service = match probe.technique {
-        Technique::Udp => tables.service(Ports::Udp, probe.target_port),
-        technique if technique.is_tcp() => tables.service(Ports::Tcp, probe.target_port),
+fn fill_key<T: Tables>(technique: Technique, record: &mut Novelty, tables: &mut T) {
+    let service = match technique {
+        Technique::Udp => tables.service(Ports::Udp, record.target_port),
+        technique if technique.is_tcp() => tables.service(Ports::Tcp, record.target_port),
         _ => OTHER_SERVICE,
     };
-    CellKey {
-        source,
-        vlan: headers.link.vlan,
-        zone: tables.zone(&probe.target),
-        service,
-        bucket: if service == OTHER_SERVICE { port_bucket(probe.target_port) } else { 0 },
-        technique: probe.technique as u8,
-    }
-}
-
-/// The evidence a probe leaves, all but time and interface.
-#[inline(always)]
-fn describe(headers: &Headers, probe: &Probe, key: CellKey, side: Side) -> Novelty {
-    const ARP_LENGTH: u16 = 28;
-    let mut novelty = Novelty {
-        time_ns: 0,
-        key,
-        source: probe.source,
-        target: probe.target,
-        sequence: 0,
-        acknowledgement: 0,
-        interface: 0,
-        source_port: probe.source_port,
-        target_port: probe.target_port,
-        length: ARP_LENGTH,
-        ip_id: 0,
-        window: 0,
-        flags: 0,
-        ttl: 0,
-        mac: headers.link.mac,
-        side: side as u8,
-        reserved: 0,
-    };
-    if let Network::Ip(datagram) = &headers.network {
-        novelty.length = datagram.length;
-        novelty.ip_id = datagram.ip_id;
-        novelty.ttl = datagram.ttl;
-        if let Transport::Tcp(tcp) = &datagram.transport {
-            novelty.sequence = tcp.sequence;
-            novelty.acknowledgement = tcp.acknowledgement;
-            novelty.window = tcp.window;
-            novelty.flags = tcp.flags;
-        }
-    }
-    novelty
+    record.key.zone = tables.zone(&record.target);
+    record.key.service = service;
+    record.key.bucket = if service == OTHER_SERVICE { port_bucket(record.target_port) } else { 0 };
+    record.key.technique = technique as u8;
 }
 
 #[inline(always)]
-fn note(facts: &mut CellFacts, novelty: &Novelty) {
-    let size = u64::from(novelty.length);
+fn note(facts: &mut CellFacts, record: &Novelty) {
+    let size = u64::from(record.length);
     if facts.novelties == 0 {
-        facts.first_ns = novelty.time_ns;
+        facts.first_ns = record.time_ns;
     }
-    facts.last_ns = novelty.time_ns;
+    facts.last_ns = record.time_ns;
     facts.size_sum += size;
     facts.size_squares += size * size;
-    facts.novelties += 1;
-    facts.interface = novelty.interface;
-    facts.mac = novelty.mac;
-    facts.ttl = novelty.ttl;
+    facts.novelties = facts.novelties.wrapping_add(1);
+    facts.interface = record.interface;
+    facts.mac = record.mac;
+    facts.ttl = record.ttl;
 }
 
 /// The leading `prefix` bits of an IPv6 address; IPv4 stays whole, for one address there is one machine.
 #[inline(always)]
 fn cut(address: &Address, prefix: u8) -> Address {
-    let value = u128::from_be_bytes(*address);
-    if value >> 32 == 0xffff || prefix >= 128 {
-        return *address;
-    }
-    let [high, low] = [(value >> 64) as u64, value as u64];
+    let (high, low) = words(address);
+    let is_v4 = high == 0 && low >> 32 == 0xffff;
     let (high, low) = match prefix {
-        0 => (0, 0),
+        _ if is_v4 => (high, low),
         1..=63 => (high & (u64::MAX << (64 - prefix)), 0),
         64 => (high, 0),
-        _ => (high, low & (u64::MAX << (128 - prefix))),
+        65..=127 => (high, low & (u64::MAX << (128 - prefix))),
+        _ => (high, low),
     };
     (u128::from(high) << 64 | u128::from(low)).to_be_bytes()
 }

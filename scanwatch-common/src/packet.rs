@@ -7,6 +7,12 @@
 pub trait Packet {
     /// `N` bytes from `offset`, or `None` where the packet does not hold them all.
     fn bytes<const N: usize>(&self, offset: usize) -> Option<[u8; N]>;
+
+    /// Tag control information of the outer VLAN tag, where the network card or the stack took it off the frame.
+    #[inline(always)]
+    fn stripped_tag(&self) -> Option<u16> {
+        None
+    }
 }
 
 impl Packet for [u8] {
@@ -17,7 +23,7 @@ impl Packet for [u8] {
     }
 }
 
-/// Big-endian 16 bits at `I` of a header; the compiler removes the bounds check, `I` and `N` being constants.
+/// Big-endian 16 bits at `at` of a header; the compiler removes the bounds check, `at` and `N` being constants.
 #[inline(always)]
 #[must_use]
 pub fn be16<const N: usize>(header: &[u8; N], at: usize) -> u16 {

@@ -28,9 +28,14 @@ pub(super) fn parse<P: Packet + ?Sized>(packet: &P) -> Result<(Link, u16, usize)
     let mut ether_type = be16(&header, 12);
     let mut offset = HEADER;
     let mut vlan = [0; VLAN_DEPTH_MAX];
-    for id in &mut vlan {
-        if !is_tag(ether_type) {
-            break;
+    let mut depth = 0;
+    if let Some(tag) = packet.stripped_tag() {
+        vlan[0] = tag & VLAN_ID;
+        depth = 1;
+    }
+    for (level, id) in vlan.iter_mut().enumerate() {
+        if level < depth || !is_tag(ether_type) {
+            continue;
         }
         let tag = packet.bytes::<TAG>(offset).ok_or(Counter::Truncated)?;
         *id = be16(&tag, 0) & VLAN_ID;
@@ -40,6 +45,11 @@ pub(super) fn parse<P: Packet + ?Sized>(packet: &P) -> Result<(Link, u16, usize)
     if is_tag(ether_type) {
         return Err(Counter::VlanTooDeep);
     }
-    let mac = [header[6], header[7], header[8], header[9], header[10], header[11]];
-    Ok((Link { mac, group: header[0] & 1 != 0, vlan }, ether_type, offset))
+    Ok((Link { group: header[0] & 1 != 0, vlan }, ether_type, offset))
+}
+
+/// The link-layer source.
+#[inline(always)]
+pub(super) fn source<P: Packet + ?Sized>(packet: &P) -> Result<[u8; 6], Counter> {
+    packet.bytes::<6>(6).ok_or(Counter::Truncated)
 }

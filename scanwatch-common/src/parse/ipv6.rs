@@ -1,6 +1,7 @@
 //! IPv6 with extension headers and fragments (RFC 8200).
 
-use super::{Datagram, transport};
+use super::{Payload, transport};
+use crate::abi::Novelty;
 use crate::counters::Counter;
 use crate::packet::{Packet, be16};
 
@@ -24,52 +25,52 @@ const fn is_extension(next: u8) -> bool {
 }
 
 #[inline(always)]
-pub(super) fn parse<P: Packet + ?Sized>(packet: &P, offset: usize) -> Result<Datagram, Counter> {
-    let h = packet.bytes::<HEADER>(offset).ok_or(Counter::Truncated)?;
+pub(super) fn parse<P: Packet + ?Sized>(packet: &P, at: usize) -> Result<(Payload, usize), Counter> {
+    let h = packet.bytes::<8>(at).ok_or(Counter::Truncated)?;
     if h[0] >> 4 != 6 {
         return Err(Counter::Malformed);
     }
-    let payload = be16(&h, 4);
-    let chain = walk(packet, offset + HEADER, h[6])?;
-    let extensions = chain.offset - offset - HEADER;
+    let length = usize::from(be16(&h, 4));
+    let chain = walk(packet, at + HEADER, h[6])?;
+    let extensions = chain.at - at - HEADER;
     // A jumbogram's length is 0 here (RFC 2675); it then bounds nothing.
-    let rest = if payload == 0 { usize::from(u16::MAX) } else { usize::from(payload) };
-    if rest < extensions {
+    let length = if length == 0 { usize::from(u16::MAX) } else { length };
+    if length < extensions {
         return Err(Counter::Malformed);
     }
-    let transport =
-        transport::parse(packet, chain.offset, chain.next, rest - extensions, chain.first_of_many, true)?;
-    let mut source = [0; 16];
-    let mut target = [0; 16];
-    source.copy_from_slice(&h[8..24]);
-    target.copy_from_slice(&h[24..40]);
-    Ok(Datagram {
-        source,
-        target,
-        length: payload.saturating_add(HEADER as u16),
-        ip_id: 0,
-        ttl: h[7],
-        transport,
-    })
+    let payload =
+        transport::parse(packet, chain.at, chain.next, length - extensions, chain.first_of_many, true)?;
+    Ok((payload, chain.at))
+}
+
+#[inline(always)]
+pub(super) fn describe<P: Packet + ?Sized>(packet: &P, at: usize, record: &mut Novelty) -> Result<(), Counter> {
+    let h = packet.bytes::<8>(at).ok_or(Counter::Truncated)?;
+    record.source = packet.bytes::<16>(at + 8).ok_or(Counter::Truncated)?;
+    record.target = packet.bytes::<16>(at + 24).ok_or(Counter::Truncated)?;
+    record.length = be16(&h, 4).saturating_add(HEADER as u16);
+    record.ip_id = 0;
+    record.ttl = h[7];
+    Ok(())
 }
 
 struct Chain {
     next: u8,
-    offset: usize,
+    at: usize,
     first_of_many: bool,
 }
 
 /// Follows the extension headers to the transport header.
 #[inline(always)]
-fn walk<P: Packet + ?Sized>(packet: &P, mut offset: usize, mut next: u8) -> Result<Chain, Counter> {
+fn walk<P: Packet + ?Sized>(packet: &P, mut at: usize, mut next: u8) -> Result<Chain, Counter> {
     let mut first_of_many = false;
     for _ in 0..EXTENSIONS_MAX {
         if !is_extension(next) {
             break;
         }
-        let e = packet.bytes::<8>(offset).ok_or(Counter::Truncated)?;
+        let e = packet.bytes::<8>(at).ok_or(Counter::Truncated)?;
         let units = usize::from(e[1]);
-        offset += match next {
+        at += match next {
             FRAGMENT => {
                 let fragment = be16(&e, 2);
                 if fragment & 0xfff8 != 0 {
@@ -86,6 +87,6 @@ fn walk<P: Packet + ?Sized>(packet: &P, mut offset: usize, mut next: u8) -> Resu
     match next {
         NO_NEXT => Err(Counter::NoNextHeader),
         next if is_extension(next) => Err(Counter::ExtensionsTooMany),
-        next => Ok(Chain { next, offset, first_of_many }),
+        next => Ok(Chain { next, at, first_of_many }),
     }
 }

@@ -1,67 +1,77 @@
 //! From bytes to headers: one file a protocol, every bound named, every failure a [`Counter`].
 //!
-//! Only what classification and evidence need is read. Offsets grow by bounded steps, so the kernel's verifier can
-//! follow them.
+//! Two steps, because nearly all traffic needs only the first: [`ethernet`] finds out what a frame is and keeps
+//! a handful of numbers; [`describe`] goes back for addresses and evidence, and writes them straight into the record. An
+//! address held in registers would not fit the kernel's stack of 512 bytes. Offsets grow by bounded steps, so the
+//! kernel's verifier can follow them.
 
 mod arp;
+mod describe;
 mod ethernet;
 mod ipv4;
 mod ipv6;
 mod transport;
 
-pub use arp::Arp;
+pub use describe::describe;
 pub use ethernet::VLAN_DEPTH_MAX;
 pub use ipv6::EXTENSIONS_MAX;
-pub use transport::{Icmp, Sctp, Tcp, Transport, Udp};
+pub use transport::{Icmp, Sctp, Tcp, Udp};
 
-use crate::abi::Address;
 use crate::counters::Counter;
 use crate::packet::Packet;
 
 /// Link-layer facts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Link {
-    /// Source address.
-    pub mac: [u8; 6],
     /// Sent to a group: broadcast or multicast.
     pub group: bool,
     /// VLAN ids, outer and inner, 0 where there is no tag.
     pub vlan: [u16; 2],
 }
 
-/// An IP datagram up to its transport header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Datagram {
-    /// Source.
-    pub source: Address,
-    /// Destination.
-    pub target: Address,
-    /// Length on the IP layer, bytes, headers included.
-    pub length: u16,
-    /// IPv4 identification, 0 for IPv6.
-    pub ip_id: u16,
-    /// TTL or hop limit.
-    pub ttl: u8,
-    /// What it carries.
-    pub transport: Transport,
-}
-
-/// What follows the link layer.
+/// The network protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Network {
-    /// IPv4 or IPv6.
-    Ip(Datagram),
-    /// ARP for IPv4 over Ethernet.
-    Arp(Arp),
+    /// IPv4 (RFC 791).
+    V4,
+    /// IPv6 (RFC 8200).
+    V6,
+    /// ARP for IPv4 over Ethernet (RFC 826).
+    Arp,
 }
 
-/// A parsed packet.
+/// What the network protocol carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// TCP.
+    Tcp(Tcp),
+    /// UDP or UDP-Lite.
+    Udp(Udp),
+    /// SCTP.
+    Sctp(Sctp),
+    /// ICMP.
+    Icmp(Icmp),
+    /// ICMPv6.
+    IcmpV6(Icmp),
+    /// Any other IP protocol, by number.
+    Other(u8),
+    /// ARP, by operation.
+    Arp(u16),
+}
+
+/// What a frame is, without addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Headers {
     /// Link layer.
     pub link: Link,
-    /// The rest.
+    /// Network protocol.
     pub network: Network,
+    /// Where the network header begins.
+    pub network_at: usize,
+    /// Where the transport header begins.
+    pub payload_at: usize,
+    /// What is carried.
+    pub payload: Payload,
 }
 
 /// Parses a frame that begins with an Ethernet header.
@@ -70,12 +80,12 @@ pub struct Headers {
 /// The counter of the reason why there is nothing to classify.
 #[inline(always)]
 pub fn ethernet<P: Packet + ?Sized>(packet: &P) -> Result<Headers, Counter> {
-    let (link, ether_type, offset) = ethernet::parse(packet)?;
-    let network = match ether_type {
-        ethernet::IPV4 => Network::Ip(ipv4::parse(packet, offset)?),
-        ethernet::IPV6 => Network::Ip(ipv6::parse(packet, offset)?),
-        ethernet::ARP => Network::Arp(arp::parse(packet, offset)?),
+    let (link, ether_type, network_at) = ethernet::parse(packet)?;
+    let (network, (payload, payload_at)) = match ether_type {
+        ethernet::IPV4 => (Network::V4, ipv4::parse(packet, network_at)?),
+        ethernet::IPV6 => (Network::V6, ipv6::parse(packet, network_at)?),
+        ethernet::ARP => (Network::Arp, arp::parse(packet, network_at)?),
         _ => return Err(Counter::NotIp),
     };
-    Ok(Headers { link, network })
+    Ok(Headers { link, network, network_at, payload_at, payload })
 }

@@ -1,7 +1,8 @@
 //! TCP, UDP, SCTP, ICMP and ICMPv6, as far as a probe shows in them.
 
+use super::Payload;
 use crate::counters::Counter;
-use crate::packet::{Packet, be16, be32};
+use crate::packet::{Packet, be16};
 
 const ICMP: u8 = 1;
 const TCP: u8 = 6;
@@ -22,17 +23,11 @@ pub struct Tcp {
     pub source_port: u16,
     /// Destination port.
     pub target_port: u16,
-    /// Sequence number.
-    pub sequence: u32,
-    /// Acknowledgement number.
-    pub acknowledgement: u32,
     /// CWR, ECE, URG, ACK, PSH, RST, SYN, FIN from the highest bit.
     pub flags: u8,
-    /// Window, unscaled.
-    pub window: u16,
     /// Bytes behind the header.
     pub payload: u16,
-    /// The first fragment ends before the flags: all but the ports and the sequence number is 0.
+    /// The first fragment ends before the flags: flags and payload are 0.
     pub cut: bool,
 }
 
@@ -67,52 +62,35 @@ pub struct Icmp {
     pub code: u8,
 }
 
-/// A transport header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
-    /// TCP.
-    Tcp(Tcp),
-    /// UDP or UDP-Lite.
-    Udp(Udp),
-    /// SCTP.
-    Sctp(Sctp),
-    /// ICMP.
-    Icmp(Icmp),
-    /// ICMPv6.
-    IcmpV6(Icmp),
-    /// Any other IP protocol, by number.
-    Other(u8),
-}
-
 /// Reads the transport header at `offset`, which holds `payload` bytes by the IP header.
 #[inline(always)]
 pub(super) fn parse<P: Packet + ?Sized>(
     packet: &P,
-    offset: usize,
+    at: usize,
     protocol: u8,
     payload: usize,
     first_of_many: bool,
     is_v6: bool,
-) -> Result<Transport, Counter> {
+) -> Result<Payload, Counter> {
     match protocol {
-        TCP => tcp(packet, offset, payload, first_of_many).map(Transport::Tcp),
+        TCP => tcp(packet, at, payload, first_of_many).map(Payload::Tcp),
         UDP | UDP_LITE => {
-            let h = within::<P, 8>(packet, offset, payload)?;
+            let h = within::<P, 8>(packet, at, payload)?;
             let udp = Udp {
                 source_port: be16(&h, 0),
                 target_port: be16(&h, 2),
                 payload: (payload - 8).min(0xffff) as u16,
             };
-            Ok(Transport::Udp(udp))
+            Ok(Payload::Udp(udp))
         }
         SCTP => {
-            let h = within::<P, 13>(packet, offset, payload)?;
-            Ok(Transport::Sctp(Sctp { source_port: be16(&h, 0), target_port: be16(&h, 2), chunk: h[12] }))
+            let h = within::<P, 13>(packet, at, payload)?;
+            Ok(Payload::Sctp(Sctp { source_port: be16(&h, 0), target_port: be16(&h, 2), chunk: h[12] }))
         }
         // RFC 8200, 4: the other family's ICMP has no meaning, so it is one more protocol.
-        ICMP if !is_v6 => icmp(packet, offset, payload).map(Transport::Icmp),
-        ICMPV6 if is_v6 => icmp(packet, offset, payload).map(Transport::IcmpV6),
-        other => Ok(Transport::Other(other)),
+        ICMP if !is_v6 => icmp(packet, at, payload).map(Payload::Icmp),
+        ICMPV6 if is_v6 => icmp(packet, at, payload).map(Payload::IcmpV6),
+        other => Ok(Payload::Other(other)),
     }
 }
 
@@ -126,35 +104,32 @@ fn within<P: Packet + ?Sized, const N: usize>(packet: &P, at: usize, payload: us
 }
 
 #[inline(always)]
-fn icmp<P: Packet + ?Sized>(packet: &P, offset: usize, payload: usize) -> Result<Icmp, Counter> {
-    let h = within::<P, 8>(packet, offset, payload)?;
+fn icmp<P: Packet + ?Sized>(packet: &P, at: usize, payload: usize) -> Result<Icmp, Counter> {
+    let h = within::<P, 8>(packet, at, payload)?;
     Ok(Icmp { kind: h[0], code: h[1] })
 }
 
 #[inline(always)]
-fn tcp<P: Packet + ?Sized>(packet: &P, offset: usize, payload: usize, first: bool) -> Result<Tcp, Counter> {
+fn tcp<P: Packet + ?Sized>(packet: &P, at: usize, payload: usize, first: bool) -> Result<Tcp, Counter> {
     if first && payload < TCP_BEFORE_FLAGS {
-        let h = within::<P, 8>(packet, offset, payload)?;
+        let h = within::<P, 8>(packet, at, payload)?;
         return Ok(Tcp {
             source_port: be16(&h, 0),
             target_port: be16(&h, 2),
-            sequence: be32(&h, 4),
-            acknowledgement: 0,
             flags: 0,
-            window: 0,
             payload: 0,
             cut: true,
         });
     }
     // A first fragment of 16 bytes holds the flags, but not the whole header.
     let h = if first && payload < TCP_HEADER {
-        let part = within::<P, 16>(packet, offset, payload)?;
+        let part = within::<P, 16>(packet, at, payload)?;
         let mut whole = [0; TCP_HEADER];
         whole[..16].copy_from_slice(&part);
         whole[12] = 0x50;
         whole
     } else {
-        within::<P, TCP_HEADER>(packet, offset, payload)?
+        within::<P, TCP_HEADER>(packet, at, payload)?
     };
     let header_length = usize::from(h[12] >> 4) * 4;
     if header_length < TCP_HEADER || (header_length > payload && !first) {
@@ -163,10 +138,7 @@ fn tcp<P: Packet + ?Sized>(packet: &P, offset: usize, payload: usize, first: boo
     Ok(Tcp {
         source_port: be16(&h, 0),
         target_port: be16(&h, 2),
-        sequence: be32(&h, 4),
-        acknowledgement: be32(&h, 8),
         flags: h[13],
-        window: be16(&h, 14),
         payload: payload.saturating_sub(header_length).min(0xffff) as u16,
         cut: false,
     })

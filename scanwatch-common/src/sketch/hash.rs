@@ -32,9 +32,8 @@ impl Hasher {
     #[inline(always)]
     #[must_use]
     pub fn endpoint(self, address: &Address) -> Endpoint {
-        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *address;
-        let high = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
-        let low = u64::from_be_bytes([i, j, k, l, m, n, o, p]);
+        let value = u128::from_be_bytes(*address);
+        let (high, low) = ((value >> 64) as u64, value as u64);
         Endpoint { state: fold(fold(self.seed, high), low) }
     }
 

@@ -1,0 +1,88 @@
+//! The maps, by the names under which the agent finds them.
+//!
+//! Sizes that depend on the configuration are set by the agent before the object is loaded.
+
+use aya_ebpf::Global;
+use aya_ebpf::macros::map;
+use aya_ebpf::maps::{Array, LpmTrie, LruHashMap, PerCpuArray, RingBuf};
+use scanwatch_common::abi::{
+    Address, Cell, CellKey, Control, DOOR_SETS_EXTERNAL, DOOR_SETS_INTERNAL, FLOW_LINES, Novelty, ServiceTable,
+    Settings,
+};
+use scanwatch_common::counters::Counter;
+use scanwatch_common::sketch::{DoorSet, FlowLine};
+
+/// Makes the kernel put an array's values on a page boundary, so that sets of 64 bytes are cache lines.
+const PAGE_ALIGNED: u32 = aya_ebpf::bindings::BPF_F_MMAPABLE;
+
+/// Fixed at load; the verifier sees constants.
+#[unsafe(no_mangle)]
+pub static SETTINGS: Global<Settings> = Global::new(Settings::DEFAULT);
+
+/// Layout version, read back by the agent.
+#[unsafe(no_mangle)]
+pub static ABI_VERSION: Global<u32> = Global::new(scanwatch_common::abi::VERSION);
+
+/// Active copy, tick and replay clock.
+#[map]
+pub static CONTROL: Array<Control> = Array::with_max_entries(1, 0);
+
+/// Zones by longest prefix.
+#[map]
+pub static ZONES: LpmTrie<Address, u8> = LpmTrie::with_max_entries(4096, 0);
+
+/// Service groups by port.
+#[map]
+pub static SERVICES: Array<ServiceTable> = Array::with_max_entries(1, 0);
+
+/// UDP flows.
+#[map]
+pub static FLOWS: Array<FlowLine> = Array::with_max_entries(FLOW_LINES as u32, PAGE_ALIGNED);
+
+/// Doorkeeper of internal sources.
+#[map]
+pub static DOORS_INTERNAL: Array<DoorSet> = Array::with_max_entries(DOOR_SETS_INTERNAL as u32, PAGE_ALIGNED);
+
+/// Doorkeeper of external sources.
+#[map]
+pub static DOORS_EXTERNAL: Array<DoorSet> = Array::with_max_entries(DOOR_SETS_EXTERNAL as u32, PAGE_ALIGNED);
+
+/// A cell that has seen nothing: the BPF stack is too small for one.
+#[map]
+pub static EMPTY_CELL: Array<Cell> = Array::with_max_entries(1, 0);
+
+/// Where the record of the packet at hand is put together, by CPU.
+#[map]
+pub static RECORD: PerCpuArray<Novelty> = PerCpuArray::with_max_entries(1, 0);
+
+/// Cells of internal sources, first copy.
+#[map]
+pub static CELLS_INTERNAL_0: LruHashMap<CellKey, Cell> = LruHashMap::with_max_entries(16_384, 0);
+
+/// Cells of internal sources, second copy.
+#[map]
+pub static CELLS_INTERNAL_1: LruHashMap<CellKey, Cell> = LruHashMap::with_max_entries(16_384, 0);
+
+/// Cells of external sources, first copy.
+#[map]
+pub static CELLS_EXTERNAL_0: LruHashMap<CellKey, Cell> = LruHashMap::with_max_entries(8_192, 0);
+
+/// Cells of external sources, second copy.
+#[map]
+pub static CELLS_EXTERNAL_1: LruHashMap<CellKey, Cell> = LruHashMap::with_max_entries(8_192, 0);
+
+/// Novelties of internal sources: a flood from outside cannot push them out.
+#[map]
+pub static NOVELTIES_INTERNAL: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
+
+/// Novelties of external sources.
+#[map]
+pub static NOVELTIES_EXTERNAL: RingBuf = RingBuf::with_byte_size(1 << 18, 0);
+
+/// One counter for every way out, by CPU.
+#[map]
+pub static COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(Counter::COUNT as u32, 0);
+
+/// The tick of the last message about refused cells, by CPU: one an epoch at most.
+#[map]
+pub static REFUSAL_SAID: PerCpuArray<u32> = PerCpuArray::with_max_entries(1, 0);

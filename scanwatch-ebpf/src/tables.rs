@@ -1,0 +1,168 @@
+//! The maps as [`Tables`].
+
+use aya_ebpf::bindings::BPF_NOEXIST;
+use aya_ebpf::helpers::bpf_ktime_get_ns;
+use aya_ebpf::maps::lpm_trie::Key;
+use aya_ebpf::maps::{Array, LruHashMap, RingBuf};
+use scanwatch_common::abi::{
+    Address, Cell, CellKey, Control, DOOR_SETS_EXTERNAL, DOOR_SETS_INTERNAL, FLOW_LINES, Novelty, Settings, Side,
+};
+use scanwatch_common::counters::Counter;
+use scanwatch_common::observe::{Clock, Ports, Tables};
+use scanwatch_common::sketch::{DoorSet, FlowLine};
+
+use crate::maps;
+
+/// Time of the packet in a replay, else of the kernel.
+#[derive(Clone, Copy)]
+pub struct KernelClock {
+    replay_ns: u64,
+}
+
+impl Clock for KernelClock {
+    #[inline(always)]
+    fn now_ns(self) -> u64 {
+        if self.replay_ns != 0 {
+            return self.replay_ns;
+        }
+        // SAFETY: the helper takes no argument and has no precondition.
+        unsafe { bpf_ktime_get_ns() }
+    }
+}
+
+/// Access to the maps for one packet: the active copy is looked up once.
+pub struct KernelTables {
+    control: Control,
+    /// A cell was refused while this packet was observed.
+    pub refused: bool,
+}
+
+impl KernelTables {
+    /// `None` only where the kernel has no control map, which no verified program meets.
+    #[inline(always)]
+    pub fn new() -> Option<Self> {
+        let control = maps::CONTROL.get(0)?;
+        Some(Self { control: *control, refused: false })
+    }
+
+    /// Tick of this packet.
+    pub const fn tick(&self) -> u32 {
+        self.control.tick
+    }
+
+    #[inline(always)]
+    fn cells(&self, side: Side) -> &'static LruHashMap<CellKey, Cell> {
+        match (side, self.control.active & 1) {
+            (Side::Internal, 0) => &maps::CELLS_INTERNAL_0,
+            (Side::Internal, _) => &maps::CELLS_INTERNAL_1,
+            (Side::External, 0) => &maps::CELLS_EXTERNAL_0,
+            (Side::External, _) => &maps::CELLS_EXTERNAL_1,
+        }
+    }
+}
+
+/// A value of an array map.
+///
+/// Other CPUs may write to the same value. All writes are of single bytes, or of words whose loss costs one
+/// observation, and every read copes with any bytes (see `scanwatch_common::sketch`).
+#[inline(always)]
+fn entry<T>(array: &'static Array<T>, index: u32) -> Option<&'static mut T> {
+    // SAFETY: the pointer is to a live map value of type T; map values outlive the program's run.
+    array.get_ptr_mut(index).map(|value| unsafe { &mut *value })
+}
+
+impl Tables for KernelTables {
+    type Clock = KernelClock;
+    type Record = &'static mut Novelty;
+
+    #[inline(always)]
+    fn settings(&self) -> Settings {
+        maps::SETTINGS.load()
+    }
+
+    #[inline(always)]
+    fn tick(&mut self) -> u32 {
+        self.control.tick
+    }
+
+    #[inline(always)]
+    fn clock(&mut self) -> KernelClock {
+        KernelClock { replay_ns: self.control.clock_ns }
+    }
+
+    #[inline(always)]
+    fn zone(&mut self, address: &Address) -> u8 {
+        maps::ZONES.get(Key::new(128, *address)).copied().unwrap_or(0)
+    }
+
+    #[inline(always)]
+    fn service(&mut self, ports: Ports, port: u16) -> u8 {
+        let Some(table) = maps::SERVICES.get(0) else { return 0 };
+        match ports {
+            Ports::Tcp => table.tcp[usize::from(port)],
+            Ports::Udp => table.udp[usize::from(port)],
+        }
+    }
+
+    #[inline(always)]
+    fn flow_line(&mut self, flow: u64) -> Option<&mut FlowLine> {
+        entry(&maps::FLOWS, flow as u32 & (FLOW_LINES as u32 - 1))
+    }
+
+    #[inline(always)]
+    fn door_set(&mut self, side: Side, source: u64) -> Option<&mut DoorSet> {
+        match side {
+            Side::Internal => entry(&maps::DOORS_INTERNAL, source as u32 & (DOOR_SETS_INTERNAL as u32 - 1)),
+            Side::External => entry(&maps::DOORS_EXTERNAL, source as u32 & (DOOR_SETS_EXTERNAL as u32 - 1)),
+        }
+    }
+
+    #[inline(always)]
+    fn cell(&mut self, side: Side, key: &CellKey) -> Option<&mut Cell> {
+        // SAFETY: as in `entry`; the LRU may give a deleted value to another key while we write, and then that
+        // cell has one element too many until its epoch ends.
+        self.cells(side).get_ptr_mut(key).map(|cell| unsafe { &mut *cell })
+    }
+
+    #[inline(always)]
+    fn create_cell(&mut self, side: Side, key: &CellKey) -> Option<&mut Cell> {
+        let empty = maps::EMPTY_CELL.get(0)?;
+        // Another CPU may have been first: then its cell is found below.
+        let inserted = self.cells(side).insert(key, empty, u64::from(BPF_NOEXIST));
+        if inserted.is_err() && self.cells(side).get_ptr(key).is_none() {
+            self.refused = true;
+            return None;
+        }
+        self.cell(side, key)
+    }
+
+    #[inline(always)]
+    fn record(&mut self) -> Option<&'static mut Novelty> {
+        // SAFETY: the value is this CPU's own, and no other program of ours runs on it before this one returns.
+        maps::RECORD.get_ptr_mut(0).map(|record| unsafe { &mut *record })
+    }
+
+    #[inline(always)]
+    fn emit(&mut self, side: Side, novelty: &Novelty) -> bool {
+        let ring: &RingBuf = match side {
+            Side::Internal => &maps::NOVELTIES_INTERNAL,
+            Side::External => &maps::NOVELTIES_EXTERNAL,
+        };
+        match ring.reserve::<Novelty>(0) {
+            Some(mut slot) => {
+                slot.write(*novelty);
+                slot.submit(0);
+                true
+            }
+            None => false,
+        }
+    }
+
+    #[inline(always)]
+    fn count(&mut self, counter: Counter) {
+        if let Some(value) = maps::COUNTERS.get_ptr_mut(counter as u32) {
+            // SAFETY: the value is this CPU's own, and the program is not preempted by another run of itself.
+            unsafe { *value += 1 };
+        }
+    }
+}
