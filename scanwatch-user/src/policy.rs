@@ -31,7 +31,9 @@ impl Network {
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.address, address.to_canonical()) {
-            (IpAddr::V4(n), IpAddr::V4(a)) => mask_v4(u32::from(n), self.prefix) == mask_v4(u32::from(a), self.prefix),
+            (IpAddr::V4(n), IpAddr::V4(a)) => {
+                mask_v4(u32::from(n), self.prefix) == mask_v4(u32::from(a), self.prefix)
+            }
             (IpAddr::V6(n), IpAddr::V6(a)) => mask_v6(n, self.prefix) == mask_v6(a, self.prefix),
             _ => false,
         }
@@ -124,7 +126,8 @@ impl Role {
     /// True where the role is in force at `now_s`, seconds since the Unix epoch: not expired, and within its schedule.
     #[must_use]
     pub fn holds(&self, now_s: i64) -> bool {
-        self.expires_s.is_none_or(|end_s| now_s < end_s) && self.schedule.as_ref().is_none_or(|s| s.holds(now_s))
+        self.expires_s.is_none_or(|end_s| now_s < end_s)
+            && self.schedule.as_ref().is_none_or(|s| s.holds(now_s))
     }
 
     /// True where `address` is one of the role's sources.
@@ -157,7 +160,8 @@ impl Schedule {
         if self.from_minute < self.to_minute {
             self.days[today] && (self.from_minute..self.to_minute).contains(&minute)
         } else {
-            (self.days[today] && minute >= self.from_minute) || (self.days[yesterday] && minute < self.to_minute)
+            (self.days[today] && minute >= self.from_minute)
+                || (self.days[yesterday] && minute < self.to_minute)
         }
     }
 }
@@ -387,7 +391,13 @@ mod tests {
             (network("0.0.0.0", 0), "0.0.0.0", "255.255.255.255", Some("::1"), None),
             (network("fd00::", 8), "fd00::", "fdff:ffff::1", Some("fc00::1"), Some("fe00::")),
             (network("::", 0), "::", "ffff::", Some("10.0.0.1"), None),
-            (network("2001:db8::1", 128), "2001:db8::1", "2001:db8::1", Some("2001:db8::"), Some("2001:db8::2")),
+            (
+                network("2001:db8::1", 128),
+                "2001:db8::1",
+                "2001:db8::1",
+                Some("2001:db8::"),
+                Some("2001:db8::2"),
+            ),
         ];
         for (network, first, last, before, after) in cases {
             assert!(network.contains(ip(first)), "{network} {first}");

@@ -1,0 +1,186 @@
+//! The command line.
+
+use std::path::{Path, PathBuf};
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+
+use crate::config::{self, ConfigError, check_interface_name};
+use crate::policy::{Hook, Interface, Policy};
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage or configuration error.";
+
+/// Watches network interfaces for scans and reports the few sources that matter.
+///
+/// Alerts go to standard output, one JSON document a line; log lines go to standard error.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "scanwatch", version, after_help = EXIT_CODES, arg_required_else_help = true)]
+pub struct Cli {
+    /// Log more to standard error; give it twice for everything.
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Watch interfaces until interrupted.
+    ///
+    /// Ends cleanly on SIGINT and SIGTERM: open incidents are ended, and nothing stays attached.
+    #[command(after_help = EXIT_CODES)]
+    Run(RunArgs),
+    /// Validate a configuration file without watching anything.
+    ///
+    /// Prints one line that says what the file holds, or what is wrong with it and where.
+    #[command(after_help = EXIT_CODES)]
+    Check {
+        /// The configuration file.
+        file: PathBuf,
+    },
+}
+
+/// How to watch.
+#[derive(Clone, Debug, Default, Args)]
+pub struct RunArgs {
+    /// The configuration file, in TOML; without it, the defaults hold.
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Watch this interface instead of the configured ones; may be given several times.
+    ///
+    /// The hook is that of the configured interface of the same name, and chosen automatically otherwise.
+    #[arg(short, long = "interface", value_name = "IF", value_parser = interface_name)]
+    pub interfaces: Vec<String>,
+    /// Print the counters to standard error on exit.
+    #[arg(long)]
+    pub stats: bool,
+}
+
+impl RunArgs {
+    /// The configuration of the file, with the interfaces of the command line where it names any.
+    pub fn policy(&self) -> Result<Policy, ConfigError> {
+        let mut policy = config::load(self.config.as_deref())?;
+        if !self.interfaces.is_empty() {
+            policy.interfaces = chosen(&self.interfaces, &policy.interfaces);
+        }
+        Ok(policy)
+    }
+}
+
+/// Each named interface once, with its configured hook where it has one.
+fn chosen(names: &[String], configured: &[Interface]) -> Vec<Interface> {
+    let mut interfaces: Vec<Interface> = Vec::new();
+    for name in names {
+        if interfaces.iter().all(|interface| interface.name != *name) {
+            let same = configured.iter().find(|interface| interface.name == *name);
+            let hook = same.map_or(Hook::Auto, |interface| interface.hook);
+            interfaces.push(Interface { name: name.clone(), hook });
+        }
+    }
+    interfaces
+}
+
+fn interface_name(text: &str) -> Result<String, String> {
+    check_interface_name(text).map(|()| text.to_owned())
+}
+
+/// Validates a configuration file; the line says which file it was and what it holds.
+pub fn check(file: &Path) -> Result<String, ConfigError> {
+    let policy = config::load(Some(file))?;
+    Ok(format!("{}: ok — {}", file.display(), config::summary(&policy)))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+    use clap::error::ErrorKind;
+
+    use super::*;
+
+    fn parse(args: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(args.split_whitespace())
+    }
+
+    fn run(args: &str) -> RunArgs {
+        match parse(args).unwrap().command {
+            Command::Run(run) => run,
+            Command::Check { .. } => panic!("{args} is not run"),
+        }
+    }
+
+    #[test]
+    fn definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn run_takes_a_file_several_interfaces_and_stats() {
+        let args = run("scanwatch run --config office.toml --interface eth0 --interface eth1 --stats");
+        assert_eq!(args.config.as_deref(), Some(Path::new("office.toml")));
+        assert_eq!(args.interfaces, ["eth0", "eth1"]);
+        assert!(args.stats);
+        let args = run("scanwatch run");
+        assert_eq!((args.config, args.interfaces.len(), args.stats), (None, 0, false));
+    }
+
+    #[test]
+    fn verbosity_counts_before_and_after_the_command() {
+        assert_eq!(parse("scanwatch -v run -v").unwrap().verbose, 1);
+        assert_eq!(parse("scanwatch run -vv").unwrap().verbose, 2);
+        assert_eq!(parse("scanwatch check a.toml --verbose").unwrap().verbose, 1);
+    }
+
+    #[test]
+    fn wrong_usage_ends_with_exit_code_2() {
+        for args in [
+            "scanwatch",
+            "scanwatch watch",
+            "scanwatch check",
+            "scanwatch check a b",
+            "scanwatch run --interface",
+            "scanwatch run --interface eth0/1",
+            "scanwatch run --interface an-interface-name-too-long",
+            "scanwatch run eth0",
+        ] {
+            assert_eq!(parse(args).unwrap_err().exit_code(), 2, "{args}");
+        }
+    }
+
+    #[test]
+    fn help_and_version_are_no_errors_and_name_the_exit_codes() {
+        for args in ["scanwatch --help", "scanwatch run --help", "scanwatch check -h"] {
+            let help = parse(args).unwrap_err();
+            assert_eq!(help.kind(), ErrorKind::DisplayHelp);
+            assert_eq!(help.exit_code(), 0);
+            assert!(help.to_string().contains(EXIT_CODES), "{args}");
+        }
+        let version = parse("scanwatch --version").unwrap_err();
+        assert_eq!(version.to_string(), format!("scanwatch {}\n", env!("CARGO_PKG_VERSION")));
+    }
+
+    #[test]
+    fn named_interfaces_replace_configured_ones_but_keep_their_hook() {
+        let configured = [
+            Interface { name: "eth0".into(), hook: Hook::Tc },
+            Interface { name: "eth1".into(), hook: Hook::XdpNative },
+        ];
+        let names = ["eth2".to_owned(), "eth0".to_owned(), "eth2".to_owned()];
+        let expected = [
+            Interface { name: "eth2".into(), hook: Hook::Auto },
+            Interface { name: "eth0".into(), hook: Hook::Tc },
+        ];
+        assert_eq!(chosen(&names, &configured), expected);
+        let args = run("scanwatch run --interface eth7");
+        assert_eq!(args.policy().unwrap().interfaces, [Interface { name: "eth7".into(), hook: Hook::Auto }]);
+    }
+
+    #[test]
+    fn check_names_the_file_that_is_missing() {
+        let error = check(Path::new("/nonexistent/office.toml")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "/nonexistent/office.toml: cannot be read (No such file or directory (os error 2)); check the path"
+        );
+    }
+}

@@ -1,0 +1,135 @@
+//! What holds where the configuration says nothing.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use super::services::default_services;
+use crate::policy::{BlockLimit, Directions, Limit, Limits, Network, Policy, Thresholds, Treatment, Zone};
+
+/// Name, TCP ports and UDP ports of each default service group. A port is in one group per transport: udp/27017 is a
+/// game server, tcp/27017 a database.
+pub(super) const GROUPS: &[(&str, &[u16], &[u16])] = &[
+    ("web", &[80, 81, 443, 591, 3128, 8000, 8080, 8443, 8888], &[443]),
+    ("mail", &[25, 110, 143, 465, 587, 993, 995], &[]),
+    ("dns", &[53, 853, 5353, 5355], &[53, 5353, 5355]),
+    ("smb", &[135, 137, 138, 139, 445, 593], &[]),
+    ("netbios", &[], &[137, 138]),
+    ("remote", &[22, 23, 512, 513, 514, 2222, 2323, 3389, 5900, 5901, 5985, 5986], &[]),
+    ("file", &[20, 21, 69, 111, 548, 873, 2049], &[69, 111, 2049]),
+    (
+        "database",
+        &[1433, 1434, 1521, 3306, 5432, 5984, 6379, 9042, 9200, 11211, 27017, 50000],
+        &[1434, 11211],
+    ),
+    ("directory", &[88, 389, 464, 636, 3268, 3269], &[88, 389, 464]),
+    (
+        "management",
+        &[161, 162, 623, 1900, 2375, 2376, 4786, 5431, 5555, 6443, 7547, 8291, 10250, 37215, 49152, 52869],
+        &[161, 162, 623, 1900],
+    ),
+    ("voice", &[5060, 5061], &[3478, 5060, 5061]),
+    ("time", &[123], &[123]),
+    ("print", &[515, 631, 9100], &[]),
+    // Programs that try every peer they ever heard of.
+    (
+        "peer",
+        &[6881, 6882, 6883, 6884, 6885, 6886, 6887, 6888, 6889, 7680, 17500, 22000, 27036, 57621],
+        &[6881, 6882, 6883, 6884, 6885, 6886, 6887, 6888, 6889],
+    ),
+    ("vpn", &[], &[500, 1194, 1701, 4500, 51820]),
+    ("ics", &[102, 502, 20000, 44818, 47808], &[47808]),
+    ("radius", &[], &[1812, 1813]),
+];
+
+/// The default groups an intruder tries first.
+pub(super) const SENSITIVE: &[&str] = &["smb", "netbios", "remote", "file", "database", "management", "ics"];
+
+/// Scans that begin inside are alerts; what comes from the internet is background noise.
+pub(super) const DIRECTIONS: Directions = Directions {
+    lateral: Treatment::Alert,
+    outbound: Treatment::Alert,
+    inbound: Treatment::Statistics,
+    transit: Treatment::Statistics,
+};
+
+const fn limit(minute: u32, ten_minutes: u32) -> Limit {
+    Limit { minute: Some(minute), ten_minutes: Some(ten_minutes) }
+}
+
+/// Breadth alone, whatever the outcome of the probes.
+pub(super) const THRESHOLDS: Thresholds = Thresholds {
+    vertical: limit(30, 50),
+    vertical_known: limit(15, 20),
+    horizontal_lateral_sensitive: limit(30, 50),
+    horizontal_lateral: limit(60, 100),
+    horizontal_outbound_sensitive: limit(30, 100),
+    horizontal_outbound: limit(60, 100),
+    horizontal_outbound_noisy: Limit { minute: None, ten_minutes: None },
+    icmp: limit(60, 100),
+    arp: limit(60, 100),
+    flags: limit(3, 3),
+    protocols: limit(10, 10),
+    block_lateral: BlockLimit { pairs: 60, hosts: 5, ports: 5 },
+    block_outbound: BlockLimit { pairs: 100, hosts: 10, ports: 10 },
+};
+
+/// Sizes for a site of some ten thousand hosts.
+pub(super) const LIMITS: Limits = Limits {
+    cells_internal: 16_384,
+    cells_external: 8_192,
+    admit_internal: 2,
+    admit_external: 4,
+    source_prefix_v6_internal: 128,
+    source_prefix_v6_external: 64,
+    sources: 65_536,
+    incidents: 4_096,
+    quiet: Duration::from_mins(1),
+};
+
+/// Zone `internal`: private and link-local networks (RFC 1918, RFC 3927, RFC 4193, RFC 4291).
+pub(super) fn zone() -> Zone {
+    let v4 = |a, b, prefix| Network { address: IpAddr::V4(Ipv4Addr::new(a, b, 0, 0)), prefix };
+    let v6 = |a, prefix| Network { address: IpAddr::V6(Ipv6Addr::new(a, 0, 0, 0, 0, 0, 0, 0)), prefix };
+    let networks = vec![
+        v4(10, 0, 8),
+        v4(172, 16, 12),
+        v4(192, 168, 16),
+        v4(169, 254, 16),
+        v6(0xfc00, 7),
+        v6(0xfe80, 10),
+    ];
+    Zone { name: "internal".to_owned(), networks }
+}
+
+impl Default for Directions {
+    fn default() -> Self {
+        DIRECTIONS
+    }
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        THRESHOLDS
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        LIMITS
+    }
+}
+
+impl Default for Policy {
+    /// What an empty configuration means.
+    fn default() -> Self {
+        Self {
+            interfaces: Vec::new(),
+            zones: vec![zone()],
+            services: default_services(),
+            roles: Vec::new(),
+            directions: DIRECTIONS,
+            thresholds: THRESHOLDS,
+            limits: LIMITS,
+        }
+    }
+}
