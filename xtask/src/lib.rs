@@ -1,0 +1,22 @@
+//! Automation of the scanwatch workspace, as a library so that root tests can use its parts.
+//!
+//! | module | what is there |
+//! |---|---|
+//! | [`workspace`] | where things are: the root, the cargo that runs us, the built binary |
+//! | [`step`] | a step of work that says what it did and how long it took; child processes with a time limit |
+//! | [`kernel_object`] | the recorded kernel toolchain and the nested cargo; shared with scanwatch's build script |
+//! | [`setup`] | `cargo xtask setup`: finds or installs the kernel toolchain, and the programs that the lab runs |
+//! | [`build`] | `cargo xtask build` and `run` |
+//! | [`test`] | `cargo xtask test`: everything that must hold before a change goes in |
+//! | [`tidy`] | `cargo xtask tidy`: the boundaries of ARCHITECTURE.md, enforced |
+//!
+//! xtask depends on no other crate of the workspace: it has to run before the kernel object exists. It starts the
+//! built `scanwatch` as a process.
+
+pub mod build;
+pub mod kernel_object;
+pub mod setup;
+pub mod step;
+pub mod test;
+pub mod tidy;
+pub mod workspace;

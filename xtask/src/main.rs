@@ -1,0 +1,69 @@
+//! `cargo xtask`: set-up, build, demo and checks, by one command each.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use xtask::{build, setup, test, tidy};
+
+/// Set-up, build, demo and checks of scanwatch. Each command does the set-up it needs first.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Find or install what the kernel programs are built with
+    Setup {
+        /// The only way to try; without it, rustup first, then debian
+        #[arg(long, value_name = "WAY")]
+        kernel_toolchain: Option<setup::Source>,
+    },
+    /// Build scanwatch, kernel programs included: one file, target/release/scanwatch with --release
+    Build {
+        /// With optimisation
+        #[arg(long)]
+        release: bool,
+    },
+    /// Build scanwatch with optimisation, and run it
+    Run {
+        /// What scanwatch is given, after `--`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Check everything that must hold before a change goes in
+    Test {
+        /// Run only tests whose name contains this; leaves tidy, format and clippy out
+        filter: Option<String>,
+    },
+    /// Enforce the boundaries between crates and the limits of files
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Setup { kernel_toolchain } => setup::kernel_toolchain(kernel_toolchain).map(drop),
+        Command::Build { release } => build_and_say(release),
+        Command::Run { arguments } => setup::kernel_toolchain(None).and_then(|_| build::run(&arguments)),
+        Command::Test { filter } => test::run(filter.as_deref()),
+        Command::Tidy => tidy::run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn build_and_say(release: bool) -> Result<()> {
+    setup::kernel_toolchain(None)?;
+    let binary = build::build(release)?;
+    println!("{}", binary.display());
+    Ok(())
+}

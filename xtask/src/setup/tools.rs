@@ -1,0 +1,90 @@
+//! The programs that the lab runs.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context as _, Result, bail};
+
+use super::apt;
+use crate::step::step;
+use crate::workspace;
+
+/// A program that the lab runs, and the Debian package it comes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tool {
+    /// The program, as it is called.
+    pub program: &'static str,
+    /// The Debian package that holds it.
+    pub package: &'static str,
+    /// What the lab needs it for.
+    pub why: &'static str,
+}
+
+const fn tool(program: &'static str, package: &'static str, why: &'static str) -> Tool {
+    Tool { program, package, why }
+}
+
+/// Every program that the demo or a root test may run.
+pub const TOOLS: &[Tool] = &[
+    tool("ip", "iproute2", "makes network namespaces, veth pairs, addresses and routes"),
+    tool("nft", "nftables", "masquerades on the router, and closes ports silently"),
+    tool("nmap", "nmap", "the scanner people meet most"),
+    tool("masscan", "masscan", "a scanner with its own network stack and packets"),
+    tool("hping3", "hping3", "impossible flags, and probes at a chosen rate"),
+    tool("arp-scan", "arp-scan", "an ARP sweep of a segment"),
+    tool("nginx", "nginx-light", "web servers behind many addresses"),
+    tool("dnsmasq", "dnsmasq-base", "a resolver that answers many ports of one client"),
+    tool("socat", "socat", "open ports of every other kind"),
+    tool("tcpdump", "tcpdump", "says what was really on the wire when a test fails"),
+];
+
+/// Makes sure that `programs`, all of them named in [`TOOLS`], are installed; says so as one step.
+///
+/// # Errors
+/// Where one is missing and may not be installed here: the command to type.
+pub fn tools(programs: &[&str]) -> Result<()> {
+    step("programs of the lab", || {
+        let missing = missing(programs)?;
+        if missing.is_empty() {
+            return Ok(((), format!("{} found", programs.join(" "))));
+        }
+        // A set: one package may hold several of the programs.
+        let packages: BTreeSet<&str> = missing.iter().map(|tool| tool.package).collect();
+        let packages: Vec<&str> = packages.into_iter().collect();
+        apt::install(&packages)?;
+        if let Some(tool) = missing.iter().find(|tool| workspace::find_program(tool.program).is_none()) {
+            bail!("{} is installed, but {} is not found", tool.package, tool.program);
+        }
+        Ok(((), format!("{} installed", packages.join(" "))))
+    })
+}
+
+fn missing(programs: &[&str]) -> Result<Vec<Tool>> {
+    let mut missing = Vec::new();
+    for program in programs {
+        let tool = TOOLS
+            .iter()
+            .find(|tool| tool.program == *program)
+            .with_context(|| format!("{program} is not in the table of the lab's programs"))?;
+        if workspace::find_program(program).is_none() {
+            missing.push(*tool);
+        }
+    }
+    Ok(missing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_program_stands_once_in_the_table_with_a_reason() {
+        let programs: BTreeSet<&str> = TOOLS.iter().map(|tool| tool.program).collect();
+        assert_eq!(programs.len(), TOOLS.len());
+        assert!(TOOLS.iter().all(|tool| !tool.package.is_empty() && tool.why.len() > 10));
+    }
+
+    #[test]
+    fn a_program_outside_the_table_is_refused() {
+        assert!(missing(&["no-such-program-anywhere"]).is_err());
+    }
+}

@@ -1,0 +1,65 @@
+//! Where things are.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+use anyhow::{Context as _, Result};
+
+/// The root of the workspace.
+///
+/// # Panics
+/// Never: xtask is compiled in a folder of the workspace.
+#[must_use]
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in a folder of the workspace")
+}
+
+/// `path` as messages show it: from the root of the workspace where it lies inside.
+#[must_use]
+pub fn shown(path: &Path) -> std::path::Display<'_> {
+    path.strip_prefix(root()).unwrap_or(path).display()
+}
+
+/// The cargo that runs us, started in the root of the workspace.
+#[must_use]
+pub fn cargo() -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(root());
+    cargo
+}
+
+/// The scanwatch binary of one profile, `debug` or `release`, whether built or not.
+///
+/// It lies beside the running xtask, so a build folder set by environment or configuration is respected.
+pub fn binary(profile: &str) -> Result<PathBuf> {
+    let this = env::current_exe().context("The path of the running xtask is unknown")?;
+    // A test's own binary lies one folder deeper, in `deps`.
+    let built = this.ancestors().skip(1).find(|folder| !folder.ends_with("deps"));
+    let target = built.and_then(Path::parent).context("The running xtask lies in no build folder")?;
+    Ok(target.join(profile).join("scanwatch"))
+}
+
+/// Folder names of the workspace's crates: those at the root that have a Cargo.toml, in order of name.
+pub fn crates() -> Result<Vec<String>> {
+    let entries = fs::read_dir(root()).context("The root of the workspace cannot be read")?;
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if entry.path().join("Cargo.toml").is_file() {
+            names.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Finds `program` on the `PATH`, or in the folders of system administration, which a user's `PATH` may lack.
+#[must_use]
+pub fn find_program(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path)
+        .chain(["/usr/sbin".into(), "/sbin".into()])
+        .map(|folder| folder.join(program))
+        .find(|candidate| candidate.is_file())
+}
