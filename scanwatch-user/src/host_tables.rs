@@ -1,0 +1,203 @@
+//! The data plane's tables in plain memory: what a capture is replayed against, and what tests compare the kernel with.
+//!
+//! Sizes and index rules are the kernel's. Two things differ, on purpose: cells are taken out at once instead of
+//! by two copies, as nobody writes meanwhile; and a full side refuses new cells, counted, instead of evicting old ones,
+//! so that the same capture always gives the same result.
+
+use scanwatch_common::abi::{
+    Address, Cell, CellKey, Control, DOOR_SETS_EXTERNAL, DOOR_SETS_INTERNAL, FLOW_LINES, Novelty,
+    ServiceTable, Settings, Side,
+};
+use scanwatch_common::counters::Counter;
+use scanwatch_common::observe::{Ports, Tables};
+use scanwatch_common::sketch::{DoorSet, FlowLine};
+use std::collections::{HashMap, VecDeque};
+
+/// What host tables may hold, internal sources first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capacity {
+    /// Cells of each side in one epoch.
+    pub cells_max: [usize; 2],
+    /// Novelty records of each side that wait to be taken.
+    pub novelties_max: [usize; 2],
+}
+
+impl Capacity {
+    /// As the kernel's maps and rings, some 40 MB when full.
+    pub const DEFAULT: Self = Self { cells_max: [16_384, 8_192], novelties_max: [10_000, 2_500] };
+}
+
+/// A network and the zone that addresses in it belong to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ZonePrefix {
+    /// First address of the network; IPv4 mapped.
+    pub network: Address,
+    /// Leading bits that are fixed, 0 to 128; for IPv4 96 more than in its own notation.
+    pub prefix: u8,
+    /// The zone.
+    pub zone: u8,
+}
+
+impl ZonePrefix {
+    fn holds(&self, address: &Address) -> bool {
+        let difference = u128::from_be_bytes(self.network) ^ u128::from_be_bytes(*address);
+        difference.leading_zeros() >= u32::from(self.prefix)
+    }
+}
+
+/// Tables in memory. The clock is [`Control::clock_ns`]: set it to a packet's time before the packet is observed.
+#[derive(Clone, Debug)]
+pub struct HostTables {
+    /// What the kernel programs are told once.
+    pub settings: Settings,
+    /// What they are told while they run.
+    pub control: Control,
+    zones: Vec<ZonePrefix>,
+    services: Box<ServiceTable>,
+    capacity: Capacity,
+    cells: [HashMap<CellKey, Cell>; 2],
+    novelties: [VecDeque<Novelty>; 2],
+    doors: [Vec<DoorSet>; 2],
+    flows: Vec<FlowLine>,
+    counters: [u64; Counter::COUNT],
+}
+
+impl HostTables {
+    /// Empty tables. Where networks nest, the longest prefix decides.
+    #[must_use]
+    pub fn new(
+        settings: Settings,
+        mut zones: Vec<ZonePrefix>,
+        services: Box<ServiceTable>,
+        capacity: Capacity,
+    ) -> Self {
+        zones.sort_by_key(|zone| std::cmp::Reverse(zone.prefix));
+        Self {
+            settings,
+            control: Control::default(),
+            zones,
+            services,
+            capacity,
+            cells: [HashMap::new(), HashMap::new()],
+            novelties: [VecDeque::new(), VecDeque::new()],
+            doors: [
+                vec![DoorSet::default(); DOOR_SETS_INTERNAL],
+                vec![DoorSet::default(); DOOR_SETS_EXTERNAL],
+            ],
+            flows: vec![FlowLine::default(); FLOW_LINES],
+            counters: [0; Counter::COUNT],
+        }
+    }
+
+    /// Cells of this epoch.
+    #[must_use]
+    pub fn cells(&self, side: Side) -> &HashMap<CellKey, Cell> {
+        &self.cells[side as usize]
+    }
+
+    /// Ends an epoch: flips the active copy, advances the coarse clock, and takes all cells out, in the order of their
+    /// keys, internal sources first.
+    pub fn end_epoch(&mut self) -> Vec<(Side, CellKey, Cell)> {
+        self.control.active ^= 1;
+        self.control.tick = self.control.tick.wrapping_add(1);
+        let mut drained = Vec::with_capacity(self.cells.iter().map(HashMap::len).sum());
+        for side in [Side::Internal, Side::External] {
+            let from = drained.len();
+            drained.extend(self.cells[side as usize].drain().map(|(key, cell)| (side, key, cell)));
+            drained[from..].sort_unstable_by_key(|(_, key, _)| *key);
+        }
+        drained
+    }
+
+    /// Takes the oldest record, of an internal source where there is one.
+    pub fn next_novelty(&mut self) -> Option<Novelty> {
+        let [internal, external] = &mut self.novelties;
+        internal.pop_front().or_else(|| external.pop_front())
+    }
+
+    /// How often a counter was counted.
+    #[must_use]
+    pub fn counter(&self, counter: Counter) -> u64 {
+        self.counters[counter as usize]
+    }
+
+    /// The doorkeeper's sets of a side.
+    #[must_use]
+    pub fn door_sets(&self, side: Side) -> &[DoorSet] {
+        &self.doors[side as usize]
+    }
+
+    /// The lines of the flow cache.
+    #[must_use]
+    pub fn flow_lines(&self) -> &[FlowLine] {
+        &self.flows
+    }
+}
+
+impl Tables for HostTables {
+    type Clock = u64;
+    type Record = Novelty;
+
+    fn settings(&self) -> Settings {
+        self.settings
+    }
+
+    fn tick(&mut self) -> u32 {
+        self.control.tick
+    }
+
+    fn clock(&mut self) -> u64 {
+        self.control.clock_ns
+    }
+
+    fn zone(&mut self, address: &Address) -> u8 {
+        self.zones.iter().find(|zone| zone.holds(address)).map_or(0, |zone| zone.zone)
+    }
+
+    fn service(&mut self, ports: Ports, port: u16) -> u8 {
+        let groups = match ports {
+            Ports::Tcp => &self.services.tcp,
+            Ports::Udp => &self.services.udp,
+        };
+        groups[usize::from(port)]
+    }
+
+    fn flow_line(&mut self, flow: u64) -> Option<&mut FlowLine> {
+        self.flows.get_mut(flow as usize & (FLOW_LINES - 1))
+    }
+
+    fn door_set(&mut self, side: Side, source: u64) -> Option<&mut DoorSet> {
+        let sets = &mut self.doors[side as usize];
+        let mask = sets.len() - 1;
+        sets.get_mut(source as usize & mask)
+    }
+
+    fn cell(&mut self, side: Side, key: &CellKey) -> Option<&mut Cell> {
+        self.cells[side as usize].get_mut(key)
+    }
+
+    fn create_cell(&mut self, side: Side, key: &CellKey) -> Option<&mut Cell> {
+        let cells = &mut self.cells[side as usize];
+        if cells.len() >= self.capacity.cells_max[side as usize] && !cells.contains_key(key) {
+            return None;
+        }
+        Some(cells.entry(*key).or_insert(Cell::EMPTY))
+    }
+
+    fn record(&mut self) -> Option<Novelty> {
+        Some(Novelty::EMPTY)
+    }
+
+    fn emit(&mut self, side: Side, novelty: &Novelty) -> bool {
+        let waiting = &mut self.novelties[side as usize];
+        let has_room = waiting.len() < self.capacity.novelties_max[side as usize];
+        if has_room {
+            waiting.push_back(*novelty);
+        }
+        has_room
+    }
+
+    fn count(&mut self, counter: Counter) {
+        self.counters[counter as usize] += 1;
+    }
+}
