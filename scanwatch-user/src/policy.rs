@@ -7,6 +7,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
+use scanwatch_common::abi::ServiceTable;
+
 /// Number of a zone in cell keys. Zone 0 is [`INTERNET`].
 pub type ZoneId = u8;
 /// Number of a service group in cell keys. Service 0 is [`OTHER`].
@@ -357,6 +359,22 @@ impl Policy {
     #[must_use]
     pub fn service(&self, service: ServiceId) -> Option<&Service> {
         usize::from(service).checked_sub(1).and_then(|i| self.services.get(i))
+    }
+
+    /// Service groups by port, as the kernel programs look them up.
+    #[must_use]
+    pub fn service_table(&self) -> Box<ServiceTable> {
+        let mut table = Box::new(ServiceTable::EMPTY);
+        for (index, service) in self.services.iter().enumerate() {
+            let id = index as ServiceId + 1;
+            for port in &service.tcp {
+                table.tcp[usize::from(*port)] = id;
+            }
+            for port in &service.udp {
+                table.udp[usize::from(*port)] = id;
+            }
+        }
+        table
     }
 
     /// Direction between two zones.

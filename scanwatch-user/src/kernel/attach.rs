@@ -1,0 +1,167 @@
+//! The ladder of hooks: what is tried, in which order, and what is said when a step fails.
+
+use std::fmt;
+
+use aya::programs::tc::{self, NlOptions, SchedClassifierLink, TcAttachOptions};
+use aya::programs::xdp::XdpLink;
+use aya::programs::{LinkOrder, Program, ProgramError, SchedClassifier, TcAttachType, Xdp, XdpMode};
+use aya::util::KernelVersion;
+
+use super::error::{KernelError, chain, os_error};
+use super::holder;
+use super::object::Kernel;
+use crate::policy::Hook;
+
+/// Name of the program at the TC hook, by which a leftover of a killed agent is known.
+const TC_PROGRAM: &str = "scanwatch_tc";
+
+/// How packets are taken from an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// XDP in the driver, packets in several buffers allowed.
+    XdpNativeFrags,
+    /// XDP in the driver.
+    XdpNative,
+    /// XDP after the driver: every packet costs a buffer first.
+    XdpGeneric,
+    /// TC ingress by TCX.
+    Tcx,
+    /// TC ingress by the clsact queueing discipline.
+    Clsact,
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::XdpNativeFrags => "xdp native with frags",
+            Self::XdpNative => "xdp native",
+            Self::XdpGeneric => "xdp generic",
+            Self::Tcx => "tc (tcx)",
+            Self::Clsact => "tc (clsact)",
+        })
+    }
+}
+
+/// Steps for what the configuration allows.
+const fn ladder(hook: Hook) -> &'static [Mode] {
+    match hook {
+        Hook::Auto => &[Mode::XdpNativeFrags, Mode::XdpNative, Mode::XdpGeneric, Mode::Tcx, Mode::Clsact],
+        Hook::XdpNative => &[Mode::XdpNativeFrags, Mode::XdpNative],
+        Hook::XdpGeneric => &[Mode::XdpGeneric],
+        Hook::Tc => &[Mode::Tcx, Mode::Clsact],
+    }
+}
+
+/// An interface that is watched.
+#[derive(Clone, Debug)]
+pub struct Attachment {
+    /// Name.
+    pub interface: String,
+    /// Index.
+    pub index: u32,
+    /// Hook that took.
+    pub mode: Mode,
+    /// Steps that failed before it, with the reason.
+    pub refused: Vec<(Mode, String)>,
+}
+
+/// Keeps a program attached; dropping it detaches.
+pub(super) enum Hold {
+    Xdp { _link: XdpLink },
+    Tc { _link: SchedClassifierLink },
+}
+
+impl Kernel {
+    /// Attaches to an interface by the first step of the ladder that works.
+    pub async fn attach(&mut self, interface: &str, index: u32, hook: Hook) -> Result<Attachment, KernelError> {
+        sweep(interface);
+        let mut refused = Vec::new();
+        let mut busy = None;
+        for &mode in ladder(hook) {
+            let is_xdp = matches!(mode, Mode::XdpNativeFrags | Mode::XdpNative | Mode::XdpGeneric);
+            if is_xdp && let Some(holder) = &busy {
+                refused.push((mode, format!("held by {holder}")));
+                continue;
+            }
+            match self.attach_mode(interface, mode) {
+                Ok(hold) => {
+                    self.holds.insert(index, hold);
+                    return Ok(Attachment { interface: interface.to_owned(), index, mode, refused });
+                }
+                Err(error) if matches!(os_error(&error), Some(libc::EPERM | libc::EACCES)) => {
+                    return Err(KernelError::of("attach to an interface", &error));
+                }
+                Err(error) if is_xdp && matches!(os_error(&error), Some(libc::EBUSY | libc::EEXIST)) => {
+                    let holder = holder::of_xdp(index).await;
+                    refused.push((mode, format!("held by {holder}")));
+                    busy = Some(holder);
+                }
+                Err(error) => refused.push((mode, chain(&error))),
+            }
+        }
+        match busy {
+            Some(holder) => Err(KernelError::Busy { interface: interface.to_owned(), holder }),
+            None => Err(KernelError::NoHook { interface: interface.to_owned(), reasons: join(&refused) }),
+        }
+    }
+
+    /// Detaches from an interface, or forgets it where the interface is gone.
+    pub fn detach(&mut self, index: u32) {
+        self.holds.remove(&index);
+    }
+
+    fn attach_mode(&mut self, interface: &str, mode: Mode) -> Result<Hold, ProgramError> {
+        match mode {
+            Mode::XdpNativeFrags => self.attach_xdp("scanwatch_frags", interface, XdpMode::Driver),
+            Mode::XdpNative => self.attach_xdp("scanwatch_xdp", interface, XdpMode::Driver),
+            Mode::XdpGeneric => self.attach_xdp("scanwatch_xdp", interface, XdpMode::Skb),
+            Mode::Tcx => self.attach_tc(interface, TcAttachOptions::TcxOrder(LinkOrder::default())),
+            Mode::Clsact => {
+                // Fails where the discipline is there already, which is as good.
+                let _ = tc::qdisc_add_clsact(interface);
+                self.attach_tc(interface, TcAttachOptions::Netlink(NlOptions::default()))
+            }
+        }
+    }
+
+    fn attach_xdp(&mut self, name: &str, interface: &str, mode: XdpMode) -> Result<Hold, ProgramError> {
+        let program: &mut Xdp = self.loaded(name)?.try_into()?;
+        let id = program.attach(interface, mode)?;
+        Ok(Hold::Xdp { _link: program.take_link(id)? })
+    }
+
+    fn attach_tc(&mut self, interface: &str, options: TcAttachOptions) -> Result<Hold, ProgramError> {
+        let program: &mut SchedClassifier = self.loaded(TC_PROGRAM)?.try_into()?;
+        let id = program.attach_with_options(interface, TcAttachType::Ingress, options)?;
+        Ok(Hold::Tc { _link: program.take_link(id)? })
+    }
+
+    /// A program by name, loaded on first use: what is not attached is not verified.
+    pub(super) fn loaded(&mut self, name: &str) -> Result<&mut Program, ProgramError> {
+        let program = self.ebpf.program_mut(name).ok_or(ProgramError::NotLoaded)?;
+        if program.fd().is_err() {
+            match program {
+                Program::Xdp(xdp) => xdp.load()?,
+                Program::SchedClassifier(classifier) => classifier.load()?,
+                _ => return Err(ProgramError::UnexpectedProgramType),
+            }
+        }
+        Ok(program)
+    }
+}
+
+/// Removes what an agent that was killed left at the clsact hook. XDP and TCX links die with their process.
+fn sweep(interface: &str) {
+    if tc::qdisc_detach_program(interface, TcAttachType::Ingress, TC_PROGRAM).is_ok() {
+        tracing::warn!("{interface}: removed the TC program that an earlier scanwatch left behind");
+    }
+}
+
+fn join(refused: &[(Mode, String)]) -> String {
+    refused.iter().map(|(mode, reason)| format!("{mode}: {reason}")).collect::<Vec<_>>().join("; ")
+}
+
+/// The running kernel's version, as far as the kernel tells.
+pub(super) fn running() -> Option<KernelVersion> {
+    KernelVersion::current().ok()
+}

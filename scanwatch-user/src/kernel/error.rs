@@ -1,0 +1,134 @@
+//! What can go wrong between scanwatch and the kernel, one sentence each: what it is and what to do.
+
+use std::io;
+
+use aya::EbpfError;
+use aya::maps::MapError;
+use aya::programs::ProgramError;
+use thiserror::Error;
+
+/// An error of the kernel side.
+#[derive(Debug, Error)]
+pub enum KernelError {
+    /// Loading or attaching was refused for lack of rights.
+    #[error(
+        "no rights to {0}: run scanwatch as root, or give it the capabilities CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON"
+    )]
+    Rights(&'static str),
+    /// The kernel has no bpf(2).
+    #[error("this kernel has no BPF system call: use a kernel built with CONFIG_BPF_SYSCALL=y")]
+    NoBpf,
+    /// The kernel is older than the programs need.
+    #[error("Linux {found} is too old: scanwatch needs Linux {needed} or newer")]
+    TooOld {
+        /// Running version.
+        found: String,
+        /// Oldest supported version.
+        needed: String,
+    },
+    /// The interface does not exist.
+    #[error("no interface {name:?}: this host has {available}; name one of them in [[interface]] or with --interface")]
+    NoInterface {
+        /// Name asked for.
+        name: String,
+        /// Names there are.
+        available: String,
+    },
+    /// No interface was named and none can be guessed.
+    #[error("no interface to watch: there is no default route to tell which; name one in [[interface]] or with --interface")]
+    NoDefaultRoute,
+    /// Another program holds the interface's XDP hook.
+    #[error("XDP on {interface} is held by {holder}: detach it, or set hook = \"tc\" for {interface}")]
+    Busy {
+        /// Interface.
+        interface: String,
+        /// Who holds it.
+        holder: String,
+    },
+    /// Every hook that was allowed failed.
+    #[error("cannot attach to {interface}: {reasons}; allow other hooks with hook = \"auto\"")]
+    NoHook {
+        /// Interface.
+        interface: String,
+        /// Each hook with its reason.
+        reasons: String,
+    },
+    /// The object and the agent disagree, or the kernel refused the object.
+    #[error("the kernel refused to {what}: {detail}")]
+    Refused {
+        /// What was tried.
+        what: &'static str,
+        /// The kernel's words.
+        detail: String,
+    },
+}
+
+/// An error with all its causes on one line; the last lines of a verifier's log among them.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+/// The operating system's error number behind an error, if there is one.
+pub(super) fn os_error(error: &(dyn std::error::Error + 'static)) -> Option<i32> {
+    let mut current = Some(error);
+    while let Some(error) = current {
+        if let Some(io) = error.downcast_ref::<io::Error>() {
+            return io.raw_os_error();
+        }
+        if let Some(netlink) = error.downcast_ref::<aya::sys::NetlinkError>() {
+            return netlink.raw_os_error();
+        }
+        current = error.source();
+    }
+    None
+}
+
+impl KernelError {
+    /// Turns a failure to `what` into a sentence.
+    pub(super) fn of(what: &'static str, error: &(dyn std::error::Error + 'static)) -> Self {
+        match os_error(error) {
+            Some(libc::EPERM | libc::EACCES) if !is_verifier(error) => Self::Rights(what),
+            Some(libc::ENOSYS) => Self::NoBpf,
+            _ => Self::Refused { what, detail: chain(error) },
+        }
+    }
+}
+
+/// The verifier says EACCES too, but with a log.
+fn is_verifier(error: &(dyn std::error::Error + 'static)) -> bool {
+    chain(error).contains("Verifier output") && chain(error).contains("processed ")
+}
+
+impl From<MapError> for KernelError {
+    fn from(error: MapError) -> Self {
+        Self::of("use a map", &error)
+    }
+}
+
+impl From<EbpfError> for KernelError {
+    fn from(error: EbpfError) -> Self {
+        Self::of("load the kernel programs", &error)
+    }
+}
+
+impl From<ProgramError> for KernelError {
+    fn from(error: ProgramError) -> Self {
+        Self::of("load the kernel programs", &error)
+    }
+}
+
+impl From<rtnetlink::Error> for KernelError {
+    fn from(error: rtnetlink::Error) -> Self {
+        Self::of("read the interfaces", &error)
+    }
+}

@@ -1,0 +1,143 @@
+//! Interfaces: which there are, which holds the default route, and when they come and go.
+
+use futures_util::{StreamExt, TryStreamExt};
+use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
+use rtnetlink::packet_route::RouteNetlinkMessage;
+use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage};
+use rtnetlink::packet_route::route::{RouteAttribute, RouteMessage};
+use rtnetlink::{Handle, MulticastGroup, RouteMessageBuilder};
+use tokio::task::JoinHandle;
+
+use super::error::KernelError;
+
+/// A netlink connection that ends with its owner.
+struct Netlink {
+    handle: Handle,
+    task: JoinHandle<()>,
+}
+
+impl Netlink {
+    fn open() -> Result<Self, KernelError> {
+        let (connection, handle, _) =
+            rtnetlink::new_connection().map_err(|error| KernelError::of("open a netlink socket", &error))?;
+        Ok(Self { handle, task: tokio::spawn(connection) })
+    }
+}
+
+impl Drop for Netlink {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// One interface as the kernel describes it; `None` where it is gone.
+pub(super) async fn link_by_index(index: u32) -> Result<Option<LinkMessage>, KernelError> {
+    let netlink = Netlink::open()?;
+    let links: Vec<LinkMessage> = netlink.handle.link().get().execute().try_collect().await?;
+    Ok(links.into_iter().find(|link| link.header.index == index))
+}
+
+async fn names() -> Result<Vec<(u32, String)>, KernelError> {
+    let netlink = Netlink::open()?;
+    let links: Vec<LinkMessage> = netlink.handle.link().get().execute().try_collect().await?;
+    Ok(links.iter().filter_map(|link| Some((link.header.index, name_of(link)?.to_owned()))).collect())
+}
+
+fn name_of(link: &LinkMessage) -> Option<&str> {
+    link.attributes.iter().find_map(|attribute| match attribute {
+        LinkAttribute::IfName(name) => Some(name.as_str()),
+        _ => None,
+    })
+}
+
+/// Index of the interface with this name.
+pub async fn interface_index(name: &str) -> Result<u32, KernelError> {
+    let all = names().await?;
+    if let Some((index, _)) = all.iter().find(|(_, n)| n == name) {
+        return Ok(*index);
+    }
+    let available = all.into_iter().map(|(_, n)| n).collect::<Vec<_>>().join(", ");
+    Err(KernelError::NoInterface { name: name.to_owned(), available })
+}
+
+/// Name of the interface that holds the default route, IPv4 before IPv6.
+pub async fn default_route_interface() -> Result<String, KernelError> {
+    let netlink = Netlink::open()?;
+    let queries: [RouteMessage; 2] = [
+        RouteMessageBuilder::<std::net::Ipv4Addr>::new().build(),
+        RouteMessageBuilder::<std::net::Ipv6Addr>::new().build(),
+    ];
+    for query in queries {
+        let routes: Vec<RouteMessage> = netlink.handle.route().get(query).execute().try_collect().await?;
+        let index = routes.iter().filter(|route| route.header.destination_prefix_length == 0).find_map(outgoing);
+        if let Some(index) = index {
+            let found = names().await?.into_iter().find(|(i, _)| *i == index);
+            if let Some((_, name)) = found {
+                return Ok(name);
+            }
+        }
+    }
+    Err(KernelError::NoDefaultRoute)
+}
+
+fn outgoing(route: &RouteMessage) -> Option<u32> {
+    route.attributes.iter().find_map(|attribute| match attribute {
+        RouteAttribute::Oif(index) => Some(*index),
+        _ => None,
+    })
+}
+
+/// A change of the interfaces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkEvent {
+    /// An interface is there, perhaps anew.
+    Present {
+        /// Index.
+        index: u32,
+        /// Name.
+        name: String,
+    },
+    /// An interface is gone.
+    Gone {
+        /// Index it had.
+        index: u32,
+    },
+}
+
+/// Tells when interfaces come and go.
+pub struct LinkWatch {
+    messages: std::pin::Pin<Box<dyn futures_util::Stream<Item = NetlinkMessage<RouteNetlinkMessage>> + Send>>,
+    task: JoinHandle<()>,
+}
+
+impl LinkWatch {
+    /// Begins to watch.
+    pub fn open() -> Result<Self, KernelError> {
+        let (connection, _, messages) = rtnetlink::new_multicast_connection(&[MulticastGroup::Link])
+            .map_err(|error| KernelError::of("watch the interfaces", &error))?;
+        Ok(Self { messages: Box::pin(messages.map(|(message, _)| message)), task: tokio::spawn(connection) })
+    }
+
+    /// The next change; `None` where the kernel closed the socket.
+    pub async fn next(&mut self) -> Option<LinkEvent> {
+        loop {
+            match self.messages.next().await?.payload {
+                NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) => {
+                    if let Some(name) = name_of(&link) {
+                        return Some(LinkEvent::Present { index: link.header.index, name: name.to_owned() });
+                    }
+                }
+                NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelLink(link)) => {
+                    return Some(LinkEvent::Gone { index: link.header.index });
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Drop for LinkWatch {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

@@ -1,0 +1,24 @@
+//! The only code that talks to the kernel: loading, attaching, draining, reading rings, watching interfaces.
+//!
+//! Everything here takes and gives the types of `scanwatch_common` and `policy`; no judgement is made.
+
+// Raw system calls and plain-bytes casts live here and nowhere else in user space; each block says why it holds.
+#![allow(unsafe_code)]
+
+mod attach;
+mod clock;
+mod drain;
+mod error;
+mod holder;
+mod links;
+mod object;
+mod pod;
+mod ring;
+
+pub use attach::{Attachment, Mode};
+pub use clock::WallClock;
+pub use drain::{DrainedCell, Drainer};
+pub use error::KernelError;
+pub use links::{LinkEvent, LinkWatch, default_route_interface, interface_index};
+pub use object::{KERNEL_MIN, Kernel, Options};
+pub use ring::NoveltyRing;

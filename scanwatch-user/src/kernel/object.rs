@@ -1,0 +1,212 @@
+//! The kernel object: loading it, telling it the policy, flipping and draining its copies, reading its counters.
+
+use std::collections::HashMap;
+use std::os::fd::{AsFd, OwnedFd};
+
+use aya::maps::lpm_trie::{Key, LpmTrie};
+use aya::maps::{Array, Map, MapData, PerCpuArray, RingBuf};
+use aya::programs::{TestRun, TestRunOptions, Xdp};
+use aya::{Ebpf, EbpfLoader};
+use aya_log::EbpfLogger;
+use scanwatch_common::abi::{Control, ServiceTable, Settings, Side, VERSION};
+use scanwatch_common::counters::Counter;
+
+use super::attach::{Hold, running};
+use super::drain::{DrainedCell, Drainer};
+use super::error::KernelError;
+use super::pod::Raw;
+use super::ring::NoveltyRing;
+use crate::policy::Policy;
+
+/// The kernel programs, built with this agent.
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/scanwatch.o"));
+
+/// Oldest kernel that is supported, as major and minor version.
+pub const KERNEL_MIN: (u8, u16) = (6, 1);
+
+/// Names of the cell maps by side and copy.
+const CELLS: [(Side, [&str; 2]); 2] = [
+    (Side::Internal, ["CELLS_INTERNAL_0", "CELLS_INTERNAL_1"]),
+    (Side::External, ["CELLS_EXTERNAL_0", "CELLS_EXTERNAL_1"]),
+];
+
+/// How to load.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Seed of every hash.
+    pub seed: Option<u64>,
+}
+
+/// The loaded object and what is attached of it.
+pub struct Kernel {
+    pub(super) ebpf: Ebpf,
+    pub(super) holds: HashMap<u32, Hold>,
+    control: Array<MapData, Raw<Control>>,
+    state: Control,
+    cells: Vec<(Side, [OwnedFd; 2])>,
+    drainer: Drainer,
+}
+
+impl Kernel {
+    /// Loads the object and gives it the policy. Nothing is attached yet.
+    pub fn load(policy: &Policy, options: Options) -> Result<Self, KernelError> {
+        check_version()?;
+        let settings = settings(policy, options);
+        let mut loader = EbpfLoader::new();
+        for (side, names) in CELLS {
+            let size = match side {
+                Side::Internal => policy.limits.cells_internal,
+                Side::External => policy.limits.cells_external,
+            };
+            for name in names {
+                loader.map_max_entries(name, size);
+            }
+        }
+        let raw = Raw(settings);
+        loader.override_global("SETTINGS", &raw, true);
+        let mut ebpf = loader.load(OBJECT)?;
+        fill_zones(&mut ebpf, policy)?;
+        fill_services(&mut ebpf, policy)?;
+        let control = Array::try_from(Map::Array(second(&ebpf, "CONTROL")?))?;
+        let cells = CELLS
+            .iter()
+            .map(|(side, [a, b])| Ok((*side, [descriptor(&ebpf, a)?, descriptor(&ebpf, b)?])))
+            .collect::<Result<_, KernelError>>()?;
+        let mut kernel = Self {
+            ebpf,
+            holds: HashMap::new(),
+            control,
+            state: Control::default(),
+            cells,
+            drainer: Drainer::new(),
+        };
+        kernel.tell()?;
+        Ok(kernel)
+    }
+
+    fn tell(&mut self) -> Result<(), KernelError> {
+        Ok(self.control.set(0, Raw(self.state), 0)?)
+    }
+
+    /// Ends the epoch: programs write to the other copy from now on. Programs that are running finish with the old one
+    /// within microseconds; wait a moment before [`Kernel::drain`].
+    pub fn flip(&mut self) -> Result<(), KernelError> {
+        self.state.active ^= 1;
+        self.state.tick = self.state.tick.wrapping_add(1);
+        self.tell()
+    }
+
+    /// Takes every cell out of the copy that is not written to.
+    pub fn drain(&mut self, mut take: impl FnMut(DrainedCell)) -> Result<(), KernelError> {
+        let idle = (self.state.active ^ 1) as usize;
+        for (side, copies) in &self.cells {
+            self.drainer.drain(&copies[idle], *side, &mut take)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the packet's time the clock, nanoseconds; 0 gives the kernel its own clock back.
+    pub fn set_clock(&mut self, now_ns: u64) -> Result<(), KernelError> {
+        self.state.clock_ns = now_ns;
+        self.tell()
+    }
+
+    /// The ring of novelties of one side; there is one reader.
+    pub fn ring(&self, side: Side) -> Result<NoveltyRing, KernelError> {
+        let name = match side {
+            Side::Internal => "NOVELTIES_INTERNAL",
+            Side::External => "NOVELTIES_EXTERNAL",
+        };
+        let ring = RingBuf::try_from(Map::RingBuf(second(&self.ebpf, name)?))?;
+        NoveltyRing::new(ring).map_err(|error| KernelError::of("read the novelty ring", &error))
+    }
+
+    /// The reader of the kernel programs' own messages.
+    pub fn logger(&mut self) -> Result<EbpfLogger<&'static dyn log::Log>, KernelError> {
+        EbpfLogger::init(&mut self.ebpf)
+            .map_err(|error| KernelError::Refused { what: "read the kernel programs' messages", detail: error.to_string() })
+    }
+
+    /// Every counter, summed over CPUs, in the order of [`Counter::ALL`].
+    pub fn counters(&self) -> Result<Vec<(Counter, u64)>, KernelError> {
+        let map = self.ebpf.map("COUNTERS").ok_or_else(|| missing("COUNTERS"))?;
+        let counters: PerCpuArray<_, u64> = PerCpuArray::try_from(map)?;
+        Counter::ALL
+            .iter()
+            .map(|counter| Ok((*counter, counters.get(&(*counter as u32), 0)?.iter().sum())))
+            .collect()
+    }
+
+    /// Runs the XDP program on one frame by `BPF_PROG_TEST_RUN`, without any interface.
+    pub fn run(&mut self, frame: &[u8]) -> Result<(), KernelError> {
+        let program: &mut Xdp = self.loaded("scanwatch_xdp")?.try_into()?;
+        let options = TestRunOptions { data_in: Some(frame), ..TestRunOptions::new() };
+        program.test_run(options)?;
+        Ok(())
+    }
+}
+
+fn check_version() -> Result<(), KernelError> {
+    let (major, minor) = KERNEL_MIN;
+    let needed = aya::util::KernelVersion::new(major, u8::try_from(minor).unwrap_or(u8::MAX), 0);
+    match running() {
+        Some(found) if found < needed => {
+            Err(KernelError::TooOld { found: found.to_string(), needed: format!("{major}.{minor}") })
+        }
+        // A kernel that does not tell its version is judged by what it accepts.
+        _ => Ok(()),
+    }
+}
+
+fn settings(policy: &Policy, options: Options) -> Settings {
+    let limits = &policy.limits;
+    Settings {
+        seed: options.seed.unwrap_or(Settings::SEED),
+        admit_internal: limits.admit_internal,
+        admit_external: limits.admit_external,
+        source_prefix_v6_internal: limits.source_prefix_v6_internal,
+        source_prefix_v6_external: limits.source_prefix_v6_external,
+        ..Settings::DEFAULT
+    }
+}
+
+fn fill_zones(ebpf: &mut Ebpf, policy: &Policy) -> Result<(), KernelError> {
+    let mut zones: LpmTrie<_, [u8; 16], u8> = LpmTrie::try_from(map_mut(ebpf, "ZONES")?)?;
+    for (index, zone) in policy.zones.iter().enumerate() {
+        for network in &zone.networks {
+            let (address, prefix) = network.mapped();
+            zones.insert(&Key::new(u32::from(prefix), address), index as u8 + 1, 0)?;
+        }
+    }
+    Ok(())
+}
+
+fn fill_services(ebpf: &mut Ebpf, policy: &Policy) -> Result<(), KernelError> {
+    let mut services: Array<_, Raw<ServiceTable>> = Array::try_from(map_mut(ebpf, "SERVICES")?)?;
+    services.set(0, Raw(*policy.service_table()), 0)?;
+    Ok(())
+}
+
+fn map_mut<'a>(ebpf: &'a mut Ebpf, name: &'static str) -> Result<&'a mut Map, KernelError> {
+    ebpf.map_mut(name).ok_or_else(|| missing(name))
+}
+
+/// A map under a second descriptor. The object keeps the first: programs that are loaded later refer to it by number.
+fn second(ebpf: &Ebpf, name: &'static str) -> Result<MapData, KernelError> {
+    Ok(MapData::from_fd(descriptor(ebpf, name)?)?)
+}
+
+fn missing(name: &str) -> KernelError {
+    KernelError::Refused {
+        what: "use the kernel object",
+        detail: format!("it has no map {name} (layout version {VERSION}); build scanwatch anew"),
+    }
+}
+
+fn descriptor(ebpf: &Ebpf, name: &str) -> Result<OwnedFd, KernelError> {
+    let (Map::LruHashMap(data) | Map::Array(data) | Map::RingBuf(data)) = ebpf.map(name).ok_or_else(|| missing(name))?
+    else {
+        return Err(missing(name));
+    };
+    data.fd().as_fd().try_clone_to_owned().map_err(|error| KernelError::of("keep a map open", &error))
+}

@@ -1,0 +1,51 @@
+//! Novelty records from the kernel.
+
+use std::io;
+
+use aya::maps::{MapData, RingBuf};
+use scanwatch_common::abi::Novelty;
+use tokio::io::unix::AsyncFd;
+
+/// The ring of one side.
+pub struct NoveltyRing {
+    ring: AsyncFd<RingBuf<MapData>>,
+}
+
+impl NoveltyRing {
+    pub(super) fn new(ring: RingBuf<MapData>) -> io::Result<Self> {
+        // SAFETY: the descriptor is the map's own; the ring that moves into the AsyncFd keeps it open and never changes it.
+        let ring = unsafe { AsyncFd::register(ring) }?;
+        Ok(Self { ring })
+    }
+
+    /// Waits until there is something to read.
+    pub async fn readable(&mut self) -> io::Result<()> {
+        let mut guard = self.ring.readable_mut().await?;
+        // Whoever was woken reads until the ring is empty, so the next wake-up is for something new.
+        guard.clear_ready();
+        Ok(())
+    }
+
+    /// Hands every record there is, at most `limit`, to `take`; returns how many.
+    pub fn read(&mut self, limit: usize, mut take: impl FnMut(&Novelty)) -> usize {
+        let ring = self.ring.get_mut();
+        let mut count = 0;
+        while count < limit {
+            let Some(item) = ring.next() else { break };
+            if let Some(novelty) = parse(&item) {
+                take(&novelty);
+            }
+            count += 1;
+        }
+        count
+    }
+}
+
+/// A record as the kernel wrote it; `None` where the length is not ours.
+fn parse(bytes: &[u8]) -> Option<Novelty> {
+    if bytes.len() != size_of::<Novelty>() {
+        return None;
+    }
+    // SAFETY: the length is that of a Novelty, which is plain bytes; the read needs no alignment.
+    Some(unsafe { bytes.as_ptr().cast::<Novelty>().read_unaligned() })
+}
