@@ -7,6 +7,8 @@
 //! | [`kernel_object`] | the recorded kernel toolchain and the nested cargo; shared with scanwatch's build script |
 //! | [`setup`] | `cargo xtask setup`: finds or installs the kernel toolchain, and the programs that the lab runs |
 //! | [`build`] | `cargo xtask build` and `run` |
+//! | [`demo`] | `cargo xtask demo`: an office day in the lab, and what scanwatch said of it |
+//! | [`lab`] | routers, segments and machines in network namespaces, for the demo and for root tests |
 //! | [`test`] | `cargo xtask test`: everything that must hold before a change goes in |
 //! | [`tidy`] | `cargo xtask tidy`: the boundaries of ARCHITECTURE.md, enforced |
 //!
@@ -14,7 +16,9 @@
 //! built `scanwatch` as a process.
 
 pub mod build;
+pub mod demo;
 pub mod kernel_object;
+pub mod lab;
 pub mod setup;
 pub mod step;
 pub mod test;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{build, setup, test, tidy};
+use xtask::{build, demo, lab, setup, test, tidy};
 
 /// Set-up, build, demo and checks of scanwatch. Each command does the set-up it needs first.
 #[derive(Parser)]
@@ -35,6 +35,10 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Show scanwatch at work: an office day in network namespaces, told as a table (needs root)
+    Demo,
+    /// Keep the demo's network up to walk around in, until Ctrl-C (needs root)
+    Lab,
     /// Check everything that must hold before a change goes in
     Test {
         /// Run only tests whose name contains this; leaves tidy, format and clippy out
@@ -49,6 +53,8 @@ fn main() -> ExitCode {
         Command::Setup { kernel_toolchain } => setup::kernel_toolchain(kernel_toolchain).map(drop),
         Command::Build { release } => build_and_say(release),
         Command::Run { arguments } => setup::kernel_toolchain(None).and_then(|_| build::run(&arguments)),
+        Command::Demo => setup_and_demo(),
+        Command::Lab => setup::tools(lab::PROGRAMS).and_then(|()| lab::session::run()),
         Command::Test { filter } => test::run(filter.as_deref()),
         Command::Tidy => tidy::run(),
     };
@@ -59,6 +65,15 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn setup_and_demo() -> Result<()> {
+    // Said before a build that takes minutes.
+    lab::require_root()?;
+    setup::kernel_toolchain(None)?;
+    setup::tools(demo::PROGRAMS)?;
+    build::build(true)?;
+    demo::run()
 }
 
 fn build_and_say(release: bool) -> Result<()> {

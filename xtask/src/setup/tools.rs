@@ -26,6 +26,7 @@ const fn tool(program: &'static str, package: &'static str, why: &'static str) -
 /// Every program that the demo or a root test may run.
 pub const TOOLS: &[Tool] = &[
     tool("ip", "iproute2", "makes network namespaces, veth pairs, addresses and routes"),
+    tool("ethtool", "ethtool", "makes frames cross a veth pair as they would a wire"),
     tool("nft", "nftables", "masquerades on the router, and closes ports silently"),
     tool("nmap", "nmap", "the scanner people meet most"),
     tool("masscan", "masscan", "a scanner with its own network stack and packets"),
