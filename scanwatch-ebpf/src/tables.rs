@@ -68,7 +68,20 @@ impl KernelTables {
 #[inline(always)]
 fn entry<T>(array: &'static Array<T>, index: u32) -> Option<&'static mut T> {
     // SAFETY: the pointer is to a live map value of type T; map values outlive the program's run.
-    array.get_ptr_mut(index).map(|value| unsafe { &mut *value })
+    array.get_ptr_mut(index).map(|value| unsafe { aligned(value) })
+}
+
+/// A map value as a reference whose alignment the compiler knows: without that it reads addresses byte by byte.
+///
+/// # Safety
+/// `value` points to a live map value of type T. The kernel aligns map values to 8 bytes.
+#[inline(always)]
+unsafe fn aligned<T>(value: *mut T) -> &'static mut T {
+    // SAFETY: as the caller says.
+    unsafe {
+        core::hint::assert_unchecked(value.addr() % 8 == 0);
+        &mut *value
+    }
 }
 
 impl Tables for KernelTables {
@@ -121,7 +134,7 @@ impl Tables for KernelTables {
     fn cell(&mut self, side: Side, key: &CellKey) -> Option<&mut Cell> {
         // SAFETY: as in `entry`; the LRU may give a deleted value to another key while we write, and then that
         // cell has one element too many until its epoch ends.
-        self.cells(side).get_ptr_mut(key).map(|cell| unsafe { &mut *cell })
+        self.cells(side).get_ptr_mut(key).map(|cell| unsafe { aligned(cell) })
     }
 
     #[inline(always)]
@@ -139,7 +152,7 @@ impl Tables for KernelTables {
     #[inline(always)]
     fn record(&mut self) -> Option<&'static mut Novelty> {
         // SAFETY: the value is this CPU's own, and no other program of ours runs on it before this one returns.
-        maps::RECORD.get_ptr_mut(0).map(|record| unsafe { &mut *record })
+        maps::RECORD.get_ptr_mut(0).map(|record| unsafe { aligned(record) })
     }
 
     #[inline(always)]
