@@ -5,7 +5,11 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use xtask::lab::wait::Interrupted;
 use xtask::{build, demo, lab, setup, test, tidy};
+
+/// Exit code after Ctrl-C: that of a process that SIGINT ended, as a shell counts it.
+const INTERRUPTED: u8 = 128 + 2;
 
 /// Set-up, build, demo and checks of scanwatch. Each command does the set-up it needs first.
 #[derive(Parser)]
@@ -60,6 +64,10 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<Interrupted>() => {
+            eprintln!("xtask: interrupted; the lab is removed");
+            ExitCode::from(INTERRUPTED)
+        }
         Err(error) => {
             eprintln!("xtask: {error:#}");
             ExitCode::FAILURE

@@ -19,9 +19,17 @@ use xtask::lab::{Host, Lab, Scanwatch, Segment, Stop, internet_hosts, plan};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Names in /run/netns and the temporary folder, and command lines of processes, that belong to labs of `pid`.
-fn remains(pid: u32) -> Vec<String> {
-    let (netns, folder) = (format!("sw{pid}-"), format!("scanwatch-lab-{pid}-"));
+/// The part of all names of a lab that is its own: `<pid>-<n>-`.
+fn key(lab: &Lab) -> String {
+    let router = lab.router.netns().name();
+    router.trim_start_matches("sw").trim_end_matches("router").to_owned()
+}
+
+/// Names in /run/netns and the temporary folder, and command lines of processes, that belong to the labs of a
+/// process (`<pid>-`) or to one lab (`<pid>-<n>-`).
+fn remains(key: &str) -> Vec<String> {
+    let netns = format!("sw{key}");
+    let folder = format!("scanwatch-lab-{}", key.trim_end_matches('-'));
     let names = |path: &Path| {
         let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
         entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect::<Vec<_>>()
@@ -174,11 +182,13 @@ fn nothing_is_left_after_the_end_of_a_lab() -> Result<()> {
     for expected in ["nginx", "dnsmasq", "sleep"] {
         assert!(names.iter().any(|name| name == expected), "{expected} does not run: {names:?}");
     }
+    let key = key(&lab);
+    assert!(remains(&key).len() > plan::MACHINES.len(), "the lab has no namespaces");
     let inhabitant = scan.pid();
     std::mem::forget(scan);
     let router = lab.router.clone();
     drop(lab);
-    assert_eq!(remains(std::process::id()), [""; 0]);
+    assert_eq!(remains(&key), [""; 0]);
     let stat = std::fs::read_to_string(format!("/proc/{inhabitant}/stat")).unwrap_or_default();
     assert!(stat.is_empty() || stat.contains(") Z "), "a process outlived the lab: {stat}");
     let error = router.run("true", [""; 0], LIMIT).unwrap_err().to_string();
@@ -188,13 +198,15 @@ fn nothing_is_left_after_the_end_of_a_lab() -> Result<()> {
 
 #[test]
 fn nothing_is_left_after_a_panic() {
+    let mut name = String::new();
     let panic = catch_unwind(AssertUnwindSafe(|| {
         let lab = Lab::new().unwrap();
+        name = key(&lab);
         let _scan = lab.scanner.spawn("sleep", ["1000"]).unwrap();
         assert!(lab.namespaces().is_empty(), "on purpose");
     }));
-    assert!(panic.is_err());
-    assert_eq!(remains(std::process::id()), [""; 0]);
+    assert!(panic.is_err() && !name.is_empty());
+    assert_eq!(remains(&name), [""; 0]);
 }
 
 /// `cargo xtask lab` in a process of its own, once it is ready.
@@ -218,10 +230,10 @@ fn end(mut child: Child, signal: Signal) -> Result<std::process::ExitStatus> {
 fn nothing_is_left_after_ctrl_c_and_sigterm() -> Result<()> {
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
         let child = session()?;
-        let pid = child.id();
-        assert!(remains(pid).len() > plan::MACHINES.len(), "the session has no lab");
+        let key = format!("{}-", child.id());
+        assert!(remains(&key).len() > plan::MACHINES.len(), "the session has no lab");
         assert!(end(child, signal)?.success());
-        assert_eq!(remains(pid), [""; 0], "after {signal}");
+        assert_eq!(remains(&key), [""; 0], "after {signal}");
     }
     Ok(())
 }
@@ -229,11 +241,11 @@ fn nothing_is_left_after_ctrl_c_and_sigterm() -> Result<()> {
 #[test]
 fn what_a_killed_lab_left_is_swept_by_the_next() -> Result<()> {
     let child = session()?;
-    let pid = child.id();
+    let key = format!("{}-", child.id());
     end(child, Signal::SIGKILL)?;
-    assert!(remains(pid).len() > plan::MACHINES.len(), "a killed process cannot have tidied up");
+    assert!(remains(&key).len() > plan::MACHINES.len(), "a killed process cannot have tidied up");
     drop(Lab::new()?);
-    assert_eq!(remains(pid), [""; 0]);
+    assert_eq!(remains(&key), [""; 0]);
     Ok(())
 }
 
