@@ -90,7 +90,6 @@ pub struct Lab {
     pub internet: Host,
     /// A machine on the internet that attacks.
     pub outside: Host,
-    /// Ends with the lab, last field first in importance: services before namespaces.
     remains: Remains,
 }
 

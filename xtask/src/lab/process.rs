@@ -1,6 +1,7 @@
 //! Child processes with captured output and a limit on every wait.
 
-use std::ffi::OsStr;
+use std::env;
+use std::ffi::{OsStr, OsString};
 use std::io::{BufRead as _, BufReader, Read};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -117,6 +118,7 @@ impl Running {
         command
             .args(args)
             .env("LC_ALL", "C")
+            .env("PATH", search_path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -196,6 +198,13 @@ impl Drop for Running {
         let _ = killpg(self.pid(), Signal::SIGKILL);
         let _ = poll("the end of a killed process", END_LIMIT, &Stop::new(), || Ok(self.child.try_wait()?));
     }
+}
+
+/// Our `PATH`, with the folders of system administration that a user's may lack: `ip` and nginx live there.
+fn search_path() -> OsString {
+    let mut path = env::var_os("PATH").unwrap_or_default();
+    path.push(":/usr/sbin:/sbin");
+    path
 }
 
 /// The command line as a person would type it.
