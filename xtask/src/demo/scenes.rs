@@ -52,7 +52,7 @@ pub struct Scene {
 }
 
 /// The scenes in the order they are played.
-pub const SCENES: [Scene; 10] = [
+pub const SCENES: [Scene; 11] = [
     Scene {
         actor: "client",
         title: "browses 15 sites, asks the name server 500 times",
@@ -100,6 +100,12 @@ pub const SCENES: [Scene; 10] = [
         expected: Expectation::Covered { role: "mail relays", hosts_min: 160 },
     },
     Scene {
+        actor: "resolver",
+        title: "asks 300 name servers",
+        action: Action::Own("asks 300 name servers of the internet", resolve),
+        expected: Expectation::Covered { role: "resolvers", hosts_min: 240 },
+    },
+    Scene {
         actor: "assets",
         title: "takes stock of the servers",
         action: Action::Tool("nmap -n -sS --top-ports 20 --min-rate 500 --max-retries 1 10.2.0.0/24"),
@@ -130,6 +136,12 @@ fn browse(lab: &Lab, client: &Host) -> Result<()> {
 
 fn talk(lab: &Lab, client: &Host) -> Result<()> {
     client.long_connection((lab.web.v4(), 80).into(), 10_000).map(drop)
+}
+
+fn resolve(_: &Lab, resolver: &Host) -> Result<()> {
+    let answers = resolver.ask_servers(&internet_hosts(300))?;
+    ensure!(answers == 300, "only {answers} of 300 name servers answered");
+    Ok(())
 }
 
 /// Connects to `count` hosts of the internet side, all of which let everybody in on `ports`.
