@@ -1,0 +1,155 @@
+//! The doorkeeper.
+
+use crate::inputs::SplitMix;
+use proptest::prelude::*;
+use scanwatch_common::abi::DOOR_SETS_EXTERNAL;
+use scanwatch_common::sketch::DoorSet;
+use std::collections::HashSet;
+
+const WAYS: u64 = 8;
+const SETS: usize = DOOR_SETS_EXTERNAL;
+
+/// A source whose hash is made of its number: tags differ, as they are the hash's high bits.
+fn source(number: u64) -> u64 {
+    (number * 2) << 36
+}
+
+/// Pairs that the doorkeeper tells apart.
+fn pairs(many: u64) -> impl Iterator<Item = u64> {
+    0..many
+}
+
+fn admit(set: &mut DoorSet, who: u64, need: u8) {
+    for pair in pairs(u64::from(need)) {
+        set.knock(who, pair, need);
+    }
+    assert!(set.knock(who, 0, need));
+}
+
+#[test]
+fn a_source_is_admitted_at_its_last_needed_pair_and_stays_so() {
+    for need in 1..=15 {
+        let mut set = DoorSet::default();
+        for pair in 0..u64::from(need) - 1 {
+            assert!(!set.knock(source(1), pair, need), "pair {pair} of {need}");
+        }
+        assert!(set.knock(source(1), u64::from(need) - 1, need));
+        for pair in 0..100 {
+            let before = set;
+            assert!(set.knock(source(1), pair, need));
+            assert_eq!(set, before);
+        }
+    }
+}
+
+#[test]
+fn a_pair_seen_before_writes_nothing() {
+    let mut set = DoorSet::default();
+    set.knock(source(1), 5, 4);
+    let before = set;
+    assert!(!set.knock(source(1), 5, 4));
+    assert_eq!(set, before);
+}
+
+#[test]
+fn eight_sources_are_counted_beside_each_other() {
+    let mut set = DoorSet::default();
+    for pair in pairs(4) {
+        for who in 1..=WAYS {
+            assert_eq!(set.knock(source(who), pair, 4), pair == 3);
+        }
+    }
+}
+
+#[test]
+fn a_flood_evicts_no_admitted_source_while_another_place_is_left() {
+    for admitted in 1..WAYS {
+        let mut set = DoorSet::default();
+        for who in 1..=admitted {
+            admit(&mut set, source(who), 4);
+        }
+        let mut random = SplitMix(admitted);
+        for _ in 0..100_000 {
+            set.knock(source(1000 + (random.next() >> 40)), random.next(), 4);
+        }
+        for who in 1..=admitted {
+            assert!(set.knock(source(who), 0, 4), "{who} of {admitted} was evicted");
+        }
+    }
+}
+
+#[test]
+fn where_all_eight_are_admitted_a_flood_evicts_one_and_then_itself() {
+    let mut set = DoorSet::default();
+    for who in 1..=WAYS {
+        admit(&mut set, source(who), 4);
+    }
+    let mut random = SplitMix(9);
+    for _ in 0..10_000 {
+        set.knock(source(1000 + (random.next() >> 40)), random.next(), 4);
+    }
+    // The pair is new to nobody admitted, so this evicts no one.
+    let left = (1..=WAYS).filter(|who| set.clone().knock(source(*who), 0, 4)).count();
+    assert_eq!(left, 7);
+}
+
+/// Forged sources, one pair each, through as many sets as the kernel has for external sources.
+#[test]
+fn false_admissions_are_rarer_than_one_in_100_000() {
+    for (need, at_most) in [(4, 0), (2, 10)] {
+        let mut sets = vec![DoorSet::default(); SETS];
+        let mut random = SplitMix(1);
+        let mut admitted = 0_u32;
+        for _ in 0..1_000_000 {
+            let who = random.next();
+            admitted += u32::from(sets[who as usize & (SETS - 1)].knock(who, random.next(), need));
+        }
+        println!("needing {need} pairs: {admitted} of 1,000,000 forged sources admitted");
+        assert!(admitted <= at_most, "{admitted} admitted of 1,000,000 that need {need}");
+    }
+}
+
+/// Four forged sources a set between any two probes: at ten probes a second, a flood of 650,000 packets a second.
+#[test]
+fn a_scanner_is_admitted_in_the_midst_of_a_flood() {
+    let mut random = SplitMix(2);
+    let mut needed = Vec::new();
+    for _ in 0..10 {
+        let mut sets = vec![DoorSet::default(); SETS];
+        let scanner = random.next();
+        let admitted_at = (1..=200).find(|_| {
+            for _ in 0..4 * SETS {
+                let who = random.next();
+                sets[who as usize & (SETS - 1)].knock(who, random.next(), 4);
+            }
+            sets[scanner as usize & (SETS - 1)].knock(scanner, random.next(), 4)
+        });
+        needed.push(admitted_at.expect("a scanner of 200 pairs is admitted"));
+    }
+    println!("admitted in the midst of a flood after {needed:?} pairs");
+}
+
+proptest! {
+    #[test]
+    fn nobody_is_admitted_before_the_last_needed_pair(
+        knocks in prop::collection::vec((0..12_u64, 0..40_u64), 0..200),
+        need in 1..=15_u8,
+    ) {
+        let mut set = DoorSet::default();
+        let mut tried: Vec<HashSet<u64>> = vec![HashSet::new(); 12];
+        for (who, pair) in knocks {
+            tried[who as usize].insert(pair);
+            if set.knock(source(who), pair, need) {
+                prop_assert!(tried[who as usize].len() >= usize::from(need));
+            }
+        }
+    }
+
+    #[test]
+    fn any_bytes_and_any_knock_are_no_panic(knocks in prop::collection::vec((any::<u64>(), any::<u64>(), any::<u8>()), 0..200)) {
+        let mut set = DoorSet::default();
+        for (who, pair, need) in knocks {
+            set.knock(who, pair, need);
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Stored bytes keep their meaning: these values change only together with `abi::VERSION`.
+
+use crate::inputs::Walk;
+use scanwatch_common::abi::{Settings, VERSION, mapped, port_bucket};
+use scanwatch_common::sketch::{Hasher, Sketch};
+
+#[test]
+fn hashes_are_those_of_version_1() {
+    let hasher = Hasher::new(Settings::SEED);
+    let server = hasher.endpoint(&mapped([10, 0, 1, 7]));
+    let v6 = hasher.endpoint(&0x2001_0db8_0000_0000_0000_0000_0000_0001_u128.to_be_bytes());
+    assert_eq!(VERSION, 1);
+    assert_eq!(
+        [server.host(), server.pair(0), server.pair(445), v6.host(), v6.pair(445), hasher.port(445)],
+        [
+            12_981_585_117_354_974_152,
+            13_986_718_674_974_882_635,
+            7_398_714_049_347_272_557,
+            13_228_920_937_099_617_435,
+            9_758_968_954_305_325_669,
+            10_685_877_624_173_173_429,
+        ],
+    );
+}
+
+#[test]
+fn a_sketch_is_as_in_version_1() {
+    let mut sketch = Sketch::EMPTY;
+    for hash in Walk::Hosts.hashes(7).take(1000) {
+        sketch.insert(hash);
+    }
+    let mut sum = 0_u64;
+    for byte in sketch.blocks.iter().flat_map(|block| block.registers.iter().chain(&block.bitmap)) {
+        sum = sum.wrapping_mul(31).wrapping_add(u64::from(*byte));
+    }
+    assert_eq!(sum, 1_109_444_783_983_347_617);
+}
+
+/// DataSketches' HLL_8 keeps in each register the number of leading zeros plus one, which is told here bit by bit.
+#[test]
+fn a_register_is_one_more_than_the_leading_zeros_of_its_highest_element() {
+    for zeros in 0..=48_u32 {
+        let hash = if zeros == 48 { 0 } else { 1_u64 << (63 - zeros) };
+        for low in [0, 0x1234, 0xffff] {
+            let hash = hash | low;
+            let mut sketch = Sketch::EMPTY;
+            assert!(sketch.insert(hash));
+            let block = &sketch.blocks[(low & 7) as usize];
+            assert_eq!(u32::from(block.registers[(low >> 3 & 31) as usize]), zeros + 1);
+            assert_eq!(block.bitmap[(low >> 8 & 31) as usize], 1 << (low >> 13 & 7));
+        }
+    }
+}
+
+#[test]
+fn slices_of_unnamed_ports_are_equally_wide() {
+    let mut widths = [0; 16];
+    for port in 0..=65_535 {
+        widths[usize::from(port_bucket(port))] += 1;
+    }
+    assert!(widths.iter().all(|width| *width == 4096), "{widths:?}");
+}
+
+#[test]
+fn hashes_of_neighbours_differ_in_half_of_their_bits() {
+    let hasher = Hasher::new(Settings::SEED);
+    let pairs: Vec<u64> = Walk::Hosts.hashes(3).chain(Walk::Ports.hashes(3)).collect();
+    let mut flips = [0_u32; 64];
+    for window in pairs.windows(2) {
+        for (bit, flips) in flips.iter_mut().enumerate() {
+            *flips += ((window[0] ^ window[1]) >> bit & 1) as u32;
+        }
+    }
+    let expected = pairs.len() as f64 / 2.0;
+    for (bit, flips) in flips.iter().enumerate() {
+        let share = f64::from(*flips) / expected;
+        assert!((0.98..1.02).contains(&share), "bit {bit} flips {share:.3} times as often as it should");
+    }
+    assert_ne!(hasher.port(0), hasher.port(1));
+}
+
+#[test]
+fn other_seeds_give_other_hashes() {
+    let of = |seed| Hasher::new(seed).endpoint(&mapped([10, 0, 1, 7])).pair(445);
+    assert_ne!(of(1), of(2));
+    assert_ne!(of(Settings::SEED), of(Settings::SEED + 1));
+}

@@ -1,0 +1,8 @@
+//! Distinct counting, hashing, admission and flow direction, by themselves.
+
+mod door;
+mod error;
+mod flow;
+mod frozen;
+mod inputs;
+mod laws;
