@@ -21,6 +21,13 @@ pub const fn mapped(v4: [u8; 4]) -> Address {
     [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, v4[0], v4[1], v4[2], v4[3]]
 }
 
+/// True for an IPv4 address in mapped form.
+#[inline(always)]
+#[must_use]
+pub const fn is_mapped(address: &Address) -> bool {
+    u128::from_be_bytes(*address) >> 32 == 0xffff
+}
+
 /// How a target is probed. The number stands in cell keys.
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -10,7 +10,8 @@ use crate::packet::{Packet, be16, be32};
 /// Ports, key, side, time and interface are the caller's.
 ///
 /// # Errors
-/// [`Counter::Truncated`] where the frame changed since it was parsed, which no caller does.
+/// [`Counter::Malformed`] where an IPv6 header holds an IPv4 address in mapped form; [`Counter::Truncated`] where the
+/// frame ends within the addresses, or changed since it was parsed, which no caller lets happen.
 #[inline(always)]
 pub fn describe<P: Packet + ?Sized>(packet: &P, headers: &Headers, record: &mut Novelty) -> Result<(), Counter> {
     record.mac = ethernet::source(packet)?;

@@ -1,7 +1,7 @@
 //! IPv6 with extension headers and fragments (RFC 8200).
 
 use super::{Payload, transport};
-use crate::abi::Novelty;
+use crate::abi::{Novelty, is_mapped};
 use crate::counters::Counter;
 use crate::packet::{Packet, be16};
 
@@ -48,6 +48,10 @@ pub(super) fn describe<P: Packet + ?Sized>(packet: &P, at: usize, record: &mut N
     let h = packet.bytes::<8>(at).ok_or(Counter::Truncated)?;
     record.source = packet.bytes::<16>(at + 8).ok_or(Counter::Truncated)?;
     record.target = packet.bytes::<16>(at + 24).ok_or(Counter::Truncated)?;
+    // On the wire these addresses are nobody's (RFC 6890, table 20); in records they are IPv4's.
+    if is_mapped(&record.source) || is_mapped(&record.target) {
+        return Err(Counter::Malformed);
+    }
     record.length = be16(&h, 4).saturating_add(HEADER as u16);
     record.ip_id = 0;
     record.ttl = h[7];

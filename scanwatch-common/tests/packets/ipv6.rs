@@ -1,13 +1,14 @@
 //! IPv6: extension headers, fragments, lengths.
 
-use super::{CLIENT_V6, FROM, Fixture, SERVER_V6, datagram_v6, fixture, not, probe_v6};
+use super::{CLIENT, CLIENT_V6, FROM, Fixture, SERVER, SERVER_V6, datagram_v6, fixture, not, probe_v6};
 use crate::build::{Extension, Ipv6, Segment, ether, icmpv6, ipv6, raw, sctp, tcp, udp};
 use scanwatch_common::abi::Technique::{Flags, Icmp, Null, Proto, Sctp, Syn};
 use scanwatch_common::classify::tcp_flags::ACK;
 use scanwatch_common::counters::Counter;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 pub fn fixtures() -> Vec<Fixture> {
-    [extensions(), chains(), fragments(), lengths(), protocols()].concat()
+    [extensions(), chains(), fragments(), lengths(), protocols(), mapped()].concat()
 }
 
 fn header() -> Ipv6 {
@@ -162,5 +163,17 @@ fn protocols() -> Vec<Fixture> {
         carrier(47, "GRE"),
         carrier(50, "ESP"),
         carrier(89, "OSPF"),
+    ]
+}
+
+/// An IPv4 address in mapped form is on no wire: taken for IPv4, it would accuse a host that never sent this.
+fn mapped() -> Vec<Fixture> {
+    let v4 = |[a, b, c, d]: [u8; 4]| Ipv4Addr::new(a, b, c, d).to_ipv6_mapped();
+    let syn = |source: Ipv6Addr, target: Ipv6Addr| ether().carry(ipv6(source, target).carry(tcp(FROM, 80)));
+    let broken = |name: &str, frame| fixture(name, frame, not(Counter::Malformed));
+    vec![
+        broken("IPv6 from a mapped IPv4 address", syn(v4(CLIENT), SERVER_V6)),
+        broken("IPv6 to a mapped IPv4 address", syn(CLIENT_V6, v4(SERVER))),
+        broken("IPv6 between mapped IPv4 addresses", syn(v4(CLIENT), v4(SERVER))),
     ]
 }
