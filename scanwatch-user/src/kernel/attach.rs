@@ -13,7 +13,7 @@ use super::object::Kernel;
 use crate::policy::Hook;
 
 /// Name of the program at the TC hook, by which a leftover of a killed agent is known.
-const TC_PROGRAM: &str = "scanwatch_tc";
+pub(super) const TC_PROGRAM: &str = "scanwatch_tc";
 
 /// How packets are taken from an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +103,15 @@ impl Kernel {
             Some(holder) => Err(KernelError::Busy { interface: interface.to_owned(), holder }),
             None => Err(KernelError::NoHook { interface: interface.to_owned(), reasons: join(&refused) }),
         }
+    }
+
+    /// Attaches by this one hook, whatever else would work, without looking for what an earlier agent left.
+    pub fn attach_by(&mut self, interface: &str, index: u32, mode: Mode) -> Result<(), KernelError> {
+        let hold = self
+            .attach_mode(interface, mode)
+            .map_err(|error| KernelError::of("attach to an interface", &error))?;
+        self.holds.insert(index, hold);
+        Ok(())
     }
 
     /// Detaches from an interface, or forgets it where the interface is gone.

@@ -5,13 +5,13 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{Array, Map, MapData, PerCpuArray, RingBuf};
-use aya::programs::{TestRun, TestRunOptions, Xdp};
+use aya::programs::{SchedClassifier, TestRun, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
 use scanwatch_common::abi::{Control, ServiceTable, Settings, Side, VERSION};
 use scanwatch_common::counters::Counter;
 
-use super::attach::{Hold, running};
+use super::attach::{Hold, TC_PROGRAM, running};
 use super::drain::{DrainedCell, Drainer};
 use super::error::KernelError;
 use super::pod::Raw;
@@ -137,13 +137,25 @@ impl Kernel {
             .collect()
     }
 
-    /// Runs the XDP program on one frame by `BPF_PROG_TEST_RUN`, without any interface.
+    /// Runs the XDP program on one frame by `BPF_PROG_TEST_RUN`, as if it came in by the loopback interface.
+    ///
+    /// The kernel refuses frames shorter than an Ethernet header.
     pub fn run(&mut self, frame: &[u8]) -> Result<(), KernelError> {
         let program: &mut Xdp = self.loaded("scanwatch_xdp")?.try_into()?;
-        let options = TestRunOptions { data_in: Some(frame), ..TestRunOptions::new() };
-        program.test_run(options)?;
+        program.test_run(with_frame(frame))?;
         Ok(())
     }
+
+    /// The same with the TC program.
+    pub fn run_tc(&mut self, frame: &[u8]) -> Result<(), KernelError> {
+        let program: &mut SchedClassifier = self.loaded(TC_PROGRAM)?.try_into()?;
+        program.test_run(with_frame(frame))?;
+        Ok(())
+    }
+}
+
+fn with_frame(frame: &[u8]) -> TestRunOptions<'_> {
+    TestRunOptions { data_in: Some(frame), ..TestRunOptions::new() }
 }
 
 fn check_version() -> Result<(), KernelError> {
