@@ -9,17 +9,22 @@ use tokio::io::unix::AsyncFd;
 /// The ring of one side.
 pub struct NoveltyRing {
     ring: AsyncFd<RingBuf<MapData>>,
+    /// The last reading ended at its limit: the kernel wakes nobody for what lies behind it.
+    is_cut_short: bool,
 }
 
 impl NoveltyRing {
     pub(super) fn new(ring: RingBuf<MapData>) -> io::Result<Self> {
         // SAFETY: the descriptor is the map's own; the ring that moves into the AsyncFd keeps it open and never changes it.
         let ring = unsafe { AsyncFd::register(ring) }?;
-        Ok(Self { ring })
+        Ok(Self { ring, is_cut_short: false })
     }
 
     /// Waits until there is something to read.
     pub async fn readable(&mut self) -> io::Result<()> {
+        if self.is_cut_short {
+            return Ok(());
+        }
         let mut guard = self.ring.readable_mut().await?;
         // Whoever was woken reads until the ring is empty, so the next wake-up is for something new.
         guard.clear_ready();
@@ -37,6 +42,7 @@ impl NoveltyRing {
             }
             count += 1;
         }
+        self.is_cut_short = count == limit;
         count
     }
 }
