@@ -10,6 +10,7 @@ mod clock;
 mod drain;
 mod error;
 mod facts;
+mod grace;
 mod holder;
 mod links;
 mod object;

@@ -8,12 +8,13 @@ use aya::maps::{Array, Map, MapData, PerCpuArray, RingBuf};
 use aya::programs::{SchedClassifier, TestRun, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
-use scanwatch_common::abi::{Control, ServiceTable, Settings, Side, VERSION};
+use scanwatch_common::abi::{Cell, CellKey, Control, ServiceTable, Settings, Side, VERSION};
 use scanwatch_common::counters::Counter;
 
 use super::attach::{Hold, TC_PROGRAM, running};
 use super::drain::{DrainedCell, Drainer};
 use super::error::KernelError;
+use super::grace;
 use super::pod::Raw;
 use super::ring::NoveltyRing;
 use crate::policy::Policy;
@@ -70,7 +71,7 @@ impl Kernel {
         let control = Array::try_from(Map::Array(second(&ebpf, "CONTROL")?))?;
         let cells = CELLS
             .iter()
-            .map(|(side, [a, b])| Ok((*side, [descriptor(&ebpf, a)?, descriptor(&ebpf, b)?])))
+            .map(|(side, [a, b])| Ok((*side, [cells_of(&ebpf, a)?, cells_of(&ebpf, b)?])))
             .collect::<Result<_, KernelError>>()?;
         let mut kernel = Self {
             ebpf,
@@ -88,12 +89,14 @@ impl Kernel {
         Ok(self.control.set(0, Raw(self.state), 0)?)
     }
 
-    /// Ends the epoch: programs write to the other copy from now on. Programs that are running finish with the old one
-    /// within microseconds; wait a moment before [`Kernel::drain`].
+    /// Ends the epoch: programs write to the other copy from now on. Blocks for some 20 milliseconds, until those that
+    /// had begun with the old copy are done with it, so that [`Kernel::drain`] finds it at rest.
     pub fn flip(&mut self) -> Result<(), KernelError> {
         self.state.active ^= 1;
         self.state.tick = self.state.tick.wrapping_add(1);
-        self.tell()
+        self.tell()?;
+        grace::wait();
+        Ok(())
     }
 
     /// Takes every cell out of the copy that is not written to.
@@ -213,6 +216,13 @@ fn missing(name: &str) -> KernelError {
         what: "use the kernel object",
         detail: format!("it has no map {name} (layout version {VERSION}); build scanwatch anew"),
     }
+}
+
+/// One copy of the cells. That its keys and values have the sizes of ours is what [`Drainer`] relies on.
+fn cells_of(ebpf: &Ebpf, name: &str) -> Result<OwnedFd, KernelError> {
+    let map = ebpf.map(name).ok_or_else(|| missing(name))?;
+    let _sizes_checked: aya::maps::HashMap<_, Raw<CellKey>, Raw<Cell>> = map.try_into()?;
+    descriptor(ebpf, name)
 }
 
 fn descriptor(ebpf: &Ebpf, name: &str) -> Result<OwnedFd, KernelError> {
