@@ -34,7 +34,8 @@ fn main() -> ExitCode {
 fn build() -> Result<(), String> {
     let root =
         Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("The crate lies outside its workspace.")?;
-    let toolchain = KernelToolchain::read(root)?;
+    let toolchain =
+        KernelToolchain::read(root).map_err(|reason| format!("{reason}; run `cargo xtask setup`."))?;
     for path in SOURCES.iter().map(|source| root.join(source)).chain([KernelToolchain::record(root)]) {
         println!("cargo::rerun-if-changed={}", path.display());
     }
@@ -72,12 +73,10 @@ fn compile(root: &Path, toolchain: &KernelToolchain, build_dir: &Path) -> Result
             "{messages}\nThe kernel programs do not build; the compiler's messages stand above."
         ));
     }
-    // Cargo shows nothing of a build script that succeeds but what it passes on like this.
-    let compiled = |line: &&str| {
-        !line.trim_start().starts_with("Compiling ") && !line.trim_start().starts_with("Finished ")
-    };
-    if messages.contains("warning:") {
-        messages.lines().filter(compiled).for_each(|line| println!("cargo::warning={line}"));
+    // Cargo shows nothing of a build script that succeeds but what it passes on: the warnings about our own lines.
+    for message in messages.split("\n\n").filter(|message| message.contains("--> scanwatch-")) {
+        let from = message.find("warning:").unwrap_or(0);
+        message[from..].lines().for_each(|line| println!("cargo::warning={line}"));
     }
     Ok(())
 }

@@ -54,17 +54,13 @@ impl KernelToolchain {
     /// Reads the record of the workspace at `root`.
     ///
     /// # Errors
-    /// One sentence that names `cargo xtask setup`: no record, a damaged one, or one that names files that are gone.
+    /// What is wrong, to be followed by what to do: no record, a damaged one, or one that names files that are gone.
     pub fn read(root: &Path) -> Result<Self, String> {
         let text = fs::read_to_string(Self::record(root))
-            .map_err(|_| "The kernel toolchain is not set up; run `cargo xtask setup`.".to_owned())?;
-        let toolchain = Self::parse(&text)
-            .ok_or("The record of the kernel toolchain is damaged; run `cargo xtask setup`.")?;
+            .map_err(|_| "The kernel toolchain is not set up".to_owned())?;
+        let toolchain = Self::parse(&text).ok_or("The record of the kernel toolchain is damaged")?;
         if let Some(gone) = toolchain.files().into_iter().find(|file| !file.exists()) {
-            return Err(format!(
-                "{} of the kernel toolchain is gone; run `cargo xtask setup`.",
-                gone.display()
-            ));
+            return Err(format!("{} of the kernel toolchain is gone", gone.display()));
         }
         Ok(toolchain)
     }

@@ -1,7 +1,7 @@
 //! A step of work that says what it did and how long it took.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -13,9 +13,6 @@ use crate::workspace;
 
 /// How often a child process is looked at.
 const POLL: Duration = Duration::from_millis(50);
-
-/// How much of a failed command's output a message quotes.
-const QUOTED_LINES: usize = 12;
 
 /// Does `work`, then prints a line: the name, what `work` says it did, and the time it took.
 ///
@@ -39,7 +36,7 @@ pub fn step<T>(name: &str, work: impl FnOnce() -> Result<(T, String)>) -> Result
     }
 }
 
-/// Runs `command` to its end, at most `limit`; its output goes to the file `log`, whose end a failure quotes.
+/// Runs `command` to its end, at most `limit`; its output goes to the file `log`, of which a failure quotes a line.
 pub fn run_logged(command: &mut Command, log: &Path, limit: Duration) -> Result<()> {
     if let Some(folder) = log.parent() {
         fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
@@ -69,7 +66,7 @@ pub fn run_logged(command: &mut Command, log: &Path, limit: Duration) -> Result<
         thread::sleep(POLL);
     };
     if !status.success() {
-        bail!("`{name}` failed ({status}); the end of {}:\n{}", workspace::shown(log), tail(log)?);
+        bail!("`{name}` failed ({status}): {}; see {}", telling_line(log)?, workspace::shown(log));
     }
     Ok(())
 }
@@ -89,13 +86,13 @@ pub fn output(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
 }
 
-fn tail(log: &Path) -> Result<String> {
-    let mut bytes = Vec::new();
-    File::open(log)?.read_to_end(&mut bytes)?;
+/// The last line of `log` that speaks of an error, or the last one.
+fn telling_line(log: &Path) -> Result<String> {
+    let bytes = fs::read(log).with_context(|| format!("{} cannot be read", log.display()))?;
     let text = String::from_utf8_lossy(&bytes);
-    let lines: Vec<&str> = text.lines().collect();
-    let from = lines.len().saturating_sub(QUOTED_LINES);
-    Ok(format!("    {}", lines[from..].join("\n    ")))
+    let lines = || text.lines().rev().map(str::trim).filter(|line| !line.is_empty());
+    let error = lines().find(|line| line.starts_with("error") || line.starts_with("E:"));
+    Ok(error.or_else(|| lines().next()).unwrap_or("it does not say why").to_owned())
 }
 
 #[cfg(test)]
@@ -113,14 +110,18 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_command_is_quoted_by_its_last_lines() {
-        let log = log("tail");
-        let error = run_logged(&mut shell("seq 100; exit 3"), &log, Duration::from_secs(10)).unwrap_err();
-        fs::remove_file(&log).unwrap();
-        let message = format!("{error:#}");
-        assert!(message.contains("exit status: 3"), "{message}");
-        assert!(message.ends_with("    100") && message.contains("    89\n"), "{message}");
-        assert!(!message.contains("    88\n"), "{message}");
+    fn a_failed_command_is_quoted_by_the_line_that_tells_why() {
+        for (script, told) in [
+            ("echo error: early; echo error: why; echo more; exit 3", "error: why"),
+            ("echo first; echo last >&2; exit 3", "last"),
+            ("exit 3", "it does not say why"),
+        ] {
+            let log = log("quote");
+            let error = run_logged(&mut shell(script), &log, Duration::from_secs(10)).unwrap_err();
+            fs::remove_file(&log).unwrap();
+            let message = format!("`sh` failed (exit status: 3): {told}; see {}", log.display());
+            assert_eq!(format!("{error:#}"), message);
+        }
     }
 
     #[test]

@@ -29,14 +29,13 @@ pub(super) fn by_hand<'a>(packages: impl IntoIterator<Item = &'a str>) -> String
 /// Installs `packages`, removing none and starting no daemon.
 ///
 /// # Errors
-/// Where we may not: the command for somebody who may. Where apt-get fails: the end of what it said.
+/// Where we may not, or apt-get fails: why, to be followed by the command for [`by_hand`].
 pub(super) fn install(packages: &[&str]) -> Result<()> {
-    let by_hand = by_hand(packages.iter().copied());
     if system_command("apt-get").is_none() {
-        bail!("there is no apt-get here; install what Debian calls {}", packages.join(" "));
+        bail!("there is no apt-get here to install {}", packages.join(" "));
     }
     if !geteuid().is_root() {
-        bail!("packages are missing, and installing them needs root: {by_hand}");
+        bail!("installing {} needs root", packages.join(" "));
     }
     let _no_daemons = NoDaemons::hold(Path::new(POLICY))?;
     let known = packages.iter().all(|package| is_known(package));
@@ -51,7 +50,7 @@ pub(super) fn install(packages: &[&str]) -> Result<()> {
         }
         (result, _) => result,
     }
-    .with_context(|| format!("apt-get cannot install them; try by hand: {by_hand}"))
+    .with_context(|| format!("apt-get cannot install {}", packages.join(" ")))
 }
 
 /// Whether the package lists, if any, offer `package`.

@@ -126,10 +126,6 @@ pub fn kernel_toolchain(wanted: Option<Source>) -> Result<KernelToolchain> {
 
 /// The recorded toolchain, if it is of the wanted source, unchanged since, and its linker runs.
 fn recorded(wanted: Option<Source>) -> Result<KernelToolchain> {
-    let path = KernelToolchain::record(workspace::root());
-    if !path.exists() {
-        bail!("not set up yet");
-    }
     let toolchain = KernelToolchain::read(workspace::root()).map_err(|reason| anyhow!(reason))?;
     if let Some(wanted) = wanted
         && wanted.name() != toolchain.source

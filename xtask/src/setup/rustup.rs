@@ -39,7 +39,7 @@ pub(super) fn prepare() -> Result<KernelToolchain> {
 }
 
 fn find_compiler() -> Result<((Compiler, PathBuf), String)> {
-    let mut did = Vec::new();
+    let mut did = String::new();
     if system_command("rustup").is_none() {
         bail!("rustup is not installed");
     }
@@ -47,22 +47,22 @@ fn find_compiler() -> Result<((Compiler, PathBuf), String)> {
         rustc
     } else {
         install(&INSTALL.split(' ').skip(1).collect::<Vec<_>>())?;
-        did.push("installed");
+        did += ", installed";
         which("rustc")?
     };
     let version = CompilerVersion::ask(&rustc)?;
     let sysroot = PathBuf::from(output(Command::new(&rustc).args(["--print", "sysroot"]))?);
     if !has_core_source(&sysroot) {
         install(&["component", "add", "rust-src", "--toolchain", "nightly"])?;
-        did.push("rust-src added");
+        did += ", rust-src added";
         if !has_core_source(&sysroot) {
             bail!("rust-src is added, but {} has no source of core", sysroot.display());
         }
     }
     let llvm = find_llvm(&sysroot)?;
-    let done = format!("{}, LLVM {} {}", version.line, version.llvm, did.join(", "));
+    let done = format!("{}, LLVM {}{did}", version.line, version.llvm);
     let compiler = Compiler { source: Source::Rustup, cargo: which("cargo")?, rustc, version };
-    Ok(((compiler, llvm), done.trim_end().to_owned()))
+    Ok(((compiler, llvm), done))
 }
 
 fn rustup() -> Result<Command> {

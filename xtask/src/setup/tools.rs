@@ -51,7 +51,8 @@ pub fn tools(programs: &[&str]) -> Result<()> {
         // A set: one package may hold several of the programs.
         let packages: BTreeSet<&str> = missing.iter().map(|tool| tool.package).collect();
         let packages: Vec<&str> = packages.into_iter().collect();
-        apt::install(&packages)?;
+        apt::install(&packages)
+            .with_context(|| format!("The lab lacks programs; run `{}`", apt::by_hand(packages.clone())))?;
         if let Some(tool) = missing.iter().find(|tool| workspace::find_program(tool.program).is_none()) {
             bail!("{} is installed, but {} is not found", tool.package, tool.program);
         }
