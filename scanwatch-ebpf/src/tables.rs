@@ -140,13 +140,13 @@ impl Tables for KernelTables {
     #[inline(always)]
     fn create_cell(&mut self, side: Side, key: &CellKey) -> Option<&mut Cell> {
         let empty = maps::EMPTY_CELL.get(0)?;
-        // Another CPU may have been first: then its cell is found below.
-        let inserted = self.cells(side).insert(key, empty, u64::from(BPF_NOEXIST));
-        if inserted.is_err() && self.cells(side).get_ptr(key).is_none() {
-            self.refused = true;
-            return None;
-        }
-        self.cell(side, key)
+        // Fails where another CPU was first, whose cell is found below, and where the map has no room. Where it is far
+        // too small, another CPU may take the new cell's room at once.
+        let _ = self.cells(side).insert(key, empty, u64::from(BPF_NOEXIST));
+        let cell = self.cells(side).get_ptr_mut(key);
+        self.refused |= cell.is_none();
+        // SAFETY: as in `cell`.
+        cell.map(|cell| unsafe { aligned(cell) })
     }
 
     #[inline(always)]
