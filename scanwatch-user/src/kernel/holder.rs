@@ -15,14 +15,14 @@ pub(super) async fn of_xdp(index: u32) -> String {
         .find(|program| program.id() == id)
         .and_then(|program| program.name_as_str().map(str::to_owned))
         .filter(|name| !name.is_empty());
-    let mut text = match name {
+    let program = match name {
         Some(name) => format!("program {name:?} (id {id})"),
         None => format!("program id {id}"),
     };
-    if let Some((pid, command)) = owner(id) {
-        text.push_str(&format!(" of process {pid} ({command})"));
+    match owner(id) {
+        Some((pid, command)) => format!("{program} of process {pid} ({command})"),
+        None => program,
     }
-    text
 }
 
 async fn program_id(index: u32) -> Option<u32> {

@@ -103,7 +103,7 @@ fn ppp_is_read_with_and_without_framing_and_compression() {
 fn a_packet_that_ends_within_its_link_header_is_an_empty_frame() {
     for (link, header) in [(0, 4), (108, 4), (101, 1), (113, 16), (276, 20), (9, 2)] {
         for length in 0..header {
-            assert_eq!(frame(link, &vec![0; length]), [], "link type {link}, {length} bytes");
+            assert_eq!(frame(link, &vec![0; length]), [0u8; 0], "link type {link}, {length} bytes");
         }
         assert_eq!(frame(link, &vec![0; header]).len(), 14 + usize::from(link == 101), "link type {link}");
     }
