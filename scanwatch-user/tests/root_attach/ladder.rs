@@ -5,7 +5,7 @@ use scanwatch::policy::Hook;
 use scanwatch_common::counters::Counter;
 
 use crate::support::net::{Veth, in_namespace, ip, tc};
-use crate::{counted, kernel, syn};
+use crate::{await_count, counted, kernel, syn};
 
 const ALL: [Mode; 5] = [Mode::XdpNativeFrags, Mode::XdpNative, Mode::XdpGeneric, Mode::Tcx, Mode::Clsact];
 
@@ -39,7 +39,7 @@ fn a_hook_that_is_named_is_the_one_that_is_taken() {
             assert!(attachment.refused.is_empty(), "{:?}", attachment.refused);
             assert_eq!(veth.details().contains("prog/xdp "), shown.is_some(), "{}", veth.details());
             veth.send(&[syn([10, 0, 0, 5], 22)]);
-            assert_eq!(counted(&kernel, Counter::ProbeSyn), before + 1, "{mode}");
+            await_count(&kernel, Counter::ProbeSyn, before + 1);
             kernel.detach(veth.index);
         }
     });
@@ -74,7 +74,7 @@ fn every_hook_sees_packets_while_it_is_attached_and_leaves_nothing() {
             let before = counted(&kernel, Counter::ProbeSyn);
             kernel.attach_by(&veth.name, veth.index, mode).unwrap_or_else(|error| panic!("{mode}: {error}"));
             veth.send(&[syn([10, 0, 0, 5], 22), syn([10, 0, 0, 6], 22)]);
-            assert_eq!(counted(&kernel, Counter::ProbeSyn), before + 2, "{mode}");
+            await_count(&kernel, Counter::ProbeSyn, before + 2);
             kernel.detach(veth.index);
             veth.send(&[syn([10, 0, 0, 5], 22)]);
             assert_eq!(counted(&kernel, Counter::ProbeSyn), before + 2, "{mode} is still there");
@@ -111,7 +111,7 @@ fn an_interface_that_is_gone_is_forgotten_and_can_come_back() {
             assert_eq!(attachment.mode, Mode::XdpNativeFrags);
             let before = counted(&kernel, Counter::ProbeSyn);
             veth.send(&[syn([10, 0, 0, 5], 22)]);
-            assert_eq!(counted(&kernel, Counter::ProbeSyn), before + 1);
+            await_count(&kernel, Counter::ProbeSyn, before + 1);
             ip(&format!("link delete {}", veth.name));
             kernel.detach(veth.index);
         }

@@ -7,7 +7,7 @@ use scanwatch::policy::Hook;
 use scanwatch_common::counters::Counter;
 
 use crate::support::net::{Veth, in_namespace, tc};
-use crate::{counted, kernel, syn};
+use crate::{await_count, kernel, syn};
 
 fn filters(veth: &Veth) -> String {
     tc(&format!("filter show dev {} ingress", veth.name))
@@ -29,7 +29,7 @@ fn a_clsact_filter_that_outlived_its_agent_is_removed_at_the_next_attach() {
             kernel.attach(&veth.name, veth.index, hook).await.expect("attached");
             assert!(!filters(&veth).contains("scanwatch"), "{}", filters(&veth));
             veth.send(&[syn([10, 0, 0, 5], 22)]);
-            assert_eq!(counted(&kernel, Counter::ProbeSyn), 1);
+            await_count(&kernel, Counter::ProbeSyn, 1);
         }
     });
 }

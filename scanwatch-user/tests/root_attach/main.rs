@@ -18,7 +18,7 @@ use build::{ether, ipv4, tcp};
 use scanwatch::kernel::{Kernel, Options};
 use scanwatch::policy::Policy;
 use scanwatch_common::counters::Counter;
-use support::{count, policy};
+use support::{count, eventually, policy};
 
 /// A loaded object, attached to nothing.
 fn kernel() -> Kernel {
@@ -37,4 +37,11 @@ fn syn(source: impl Into<Ipv4Addr>, port: u16) -> Vec<u8> {
 /// How often a counter was counted.
 fn counted(kernel: &Kernel, counter: Counter) -> u64 {
     count(&kernel.counters().expect("the counters are read"), counter)
+}
+
+/// Waits until a counter stands at this number, and fails where it went beyond.
+fn await_count(kernel: &Kernel, counter: Counter, expected: u64) {
+    let what = format!("{} stands at {expected}", counter.name());
+    eventually(&what, || counted(kernel, counter) >= expected);
+    assert_eq!(counted(kernel, counter), expected, "{}", counter.name());
 }

@@ -13,6 +13,9 @@ use crate::support::{LOOPBACK, host_tables, require_root};
 
 /// Shortest frame that `BPF_PROG_TEST_RUN` takes: an Ethernet header. What is shorter only the host can be given.
 pub const FRAME_MIN: usize = 14;
+/// Longest frame that it puts into one buffer, a page less what the kernel needs around it. Behind that, programs see
+/// nothing; headers that begin there are for the host alone.
+const FRAME_MAX: usize = 3_500;
 /// At the TC hook `BPF_PROG_TEST_RUN` wants a whole IP header, too, where the frame's type is IP.
 const IPV4_MIN: usize = FRAME_MIN + 20;
 const IPV6_MIN: usize = FRAME_MIN + 40;
@@ -56,7 +59,7 @@ impl Twins {
     /// Shows a frame to both sides; the counters that it raised on both. Frames that the kernel runs no program on are
     /// shown to neither.
     pub fn see(&mut self, frame: &[u8]) -> Vec<Counter> {
-        if frame.len() < self.length_min(frame) {
+        if !(self.length_min(frame)..=FRAME_MAX).contains(&frame.len()) {
             return Vec::new();
         }
         let now_ns = START_NS + self.frames as u64 * STEP_NS;

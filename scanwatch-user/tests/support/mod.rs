@@ -4,11 +4,17 @@
 
 pub mod net;
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use nix::unistd::geteuid;
 use scanwatch::host_tables::{Capacity, HostTables, ZonePrefix};
 use scanwatch::policy::{Limits, Network, Policy, Service, Zone};
 use scanwatch_common::abi::Settings;
 use scanwatch_common::counters::Counter;
+
+/// Longest wait for anything the kernel does by itself.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The interface that `BPF_PROG_TEST_RUN` pretends frames come in by: the loopback interface, 1 in every namespace.
 pub const LOOPBACK: u32 = 1;
@@ -87,6 +93,18 @@ pub fn host_tables(policy: &Policy, seed: Option<u64>) -> HostTables {
     }
     let cells_max = [limits.cells_internal as usize, limits.cells_external as usize];
     HostTables::new(settings, zones, policy.service_table(), Capacity { cells_max, ..Capacity::DEFAULT })
+}
+
+/// Waits until something is so; what is behind the driver of an interface happens when the kernel gets to it.
+///
+/// # Panics
+/// Where it does not become so.
+pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < PATIENCE, "not within {} s: {what}", PATIENCE.as_secs());
+        thread::yield_now();
+    }
 }
 
 /// A counter among those the kernel gave.

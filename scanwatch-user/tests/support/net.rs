@@ -5,19 +5,22 @@ use std::future::Future;
 use std::net::Ipv4Addr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::panic::resume_unwind;
+use std::path::Path;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::if_nametoindex;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, bind, send, socket};
 
-/// Longest wait for anything the kernel does by itself.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// Frames on their way at a time: a veth's queue holds 256.
 const BURST: u64 = 64;
+
+/// One test at a time: a child that is about to become another program holds this process's descriptors for a moment,
+/// and with them keeps what another test detaches.
+static TURN: Mutex<()> = Mutex::new(());
 
 /// Runs a test on a thread, and in a network namespace, of its own; the namespace and all that is in it end with it.
 ///
@@ -25,6 +28,7 @@ const BURST: u64 = 64;
 /// As the test does, and without root.
 pub fn in_namespace<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send) {
     super::require_root();
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let outcome = thread::scope(|scope| {
         let on_thread = || {
             unshare(CloneFlags::CLONE_NEWNET).expect("a network namespace");
@@ -83,8 +87,11 @@ impl Veth {
     /// A pair called `name` and `name`-peer, up, without addresses, on which the kernel itself says nothing.
     pub fn new(name: &str) -> Self {
         let peer = format!("{name}-peer");
-        // The kernel writes to the namespace of the thread that opens the file.
-        fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1").expect("IPv6 switched off");
+        // What is written there is of the namespace of the thread that opens it.
+        let ipv6 = Path::new("/proc/sys/net/ipv6/conf/default/disable_ipv6");
+        if ipv6.exists() {
+            fs::write(ipv6, "1").expect("IPv6 switched off");
+        }
         ip(&format!("link add {name} type veth peer name {peer}"));
         ip(&format!("link set {name} up"));
         ip(&format!("link set {peer} up"));
@@ -98,7 +105,7 @@ impl Veth {
         Self { name: name.to_owned(), index, sender }
     }
 
-    /// Sends frames into the watched end, and waits until all came in.
+    /// Sends frames into the watched end, and waits until all came in. Hooks behind the driver may see them later.
     pub fn send(&mut self, frames: &[Vec<u8>]) {
         self.sender.send(frames);
     }
@@ -120,6 +127,8 @@ impl Sender {
         for frame in frames {
             if self.sent.is_multiple_of(BURST) {
                 self.wait();
+                // Lets the kernel thread run that empties the queue behind the driver.
+                thread::yield_now();
             }
             let sent = send(self.socket.as_raw_fd(), frame, MsgFlags::empty()).expect("a frame sent");
             assert_eq!(sent, frame.len());
@@ -129,18 +138,9 @@ impl Sender {
     }
 
     fn wait(&self) {
-        let arrived = || received(&self.peer) - self.received_before;
-        let begun = Instant::now();
-        while arrived() < self.sent {
-            assert!(
-                begun.elapsed() < PATIENCE,
-                "{} of {} frames came in by {}",
-                arrived(),
-                self.sent,
-                self.peer
-            );
-            thread::yield_now();
-        }
+        super::eventually(&format!("{} frames come in by {}", self.sent, self.peer), || {
+            received(&self.peer) - self.received_before >= self.sent
+        });
     }
 }
 
