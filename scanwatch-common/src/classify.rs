@@ -148,9 +148,8 @@ fn protocol_technique(protocol: u8) -> Result<Technique, Counter> {
     // IGMP, IP in IP, DCCP, IPv6, RSVP, GRE, ESP, AH, mobility, EIGRP, OSPF, IPIP, EtherIP, PIM, IPComp, VRRP, L2TP,
     // MPLS in IP, and the other family's ICMP (IANA protocol numbers): traffic by itself.
     match protocol {
-        1 | 2 | 4 | 33 | 41 | 46 | 47 | 50 | 51 | 55 | 58 | 88 | 89 | 94 | 97 | 103 | 108 | 112 | 115 | 137 => {
-            Err(Counter::CarrierProtocol)
-        }
+        1 | 2 | 4 | 33 | 41 | 46 | 47 | 50 | 51 | 55 | 58 | 88 | 89 | 94 | 97 | 103 | 108 | 112 | 115
+        | 137 => Err(Counter::CarrierProtocol),
         _ => Ok(Technique::Proto),
     }
 }

@@ -132,7 +132,8 @@ fn first_datagram<T: Tables>(record: &Novelty, udp: &Udp, tables: &mut T) -> Res
         return Err(Counter::UdpLarge);
     }
     let from_service = udp.source_port < 1024 || tables.service(Ports::Udp, udp.source_port) != OTHER_SERVICE;
-    if from_service && udp.target_port >= 1024 && tables.service(Ports::Udp, udp.target_port) == OTHER_SERVICE {
+    if from_service && udp.target_port >= 1024 && tables.service(Ports::Udp, udp.target_port) == OTHER_SERVICE
+    {
         return Err(Counter::UdpAnswerShape);
     }
     Ok(())

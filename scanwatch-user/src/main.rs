@@ -4,9 +4,9 @@ use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use clap::Parser;
+use scanwatch::app;
 use scanwatch::cli::{self, Cli, Command, RunArgs};
 use scanwatch::config::ConfigError;
-use scanwatch::app;
 use scanwatch::sink::{Lines, Observer};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -72,5 +72,9 @@ fn start_log(verbose: u8) {
         .with_default_directive(tracing_subscriber::filter::LevelFilter::WARN.into())
         .try_from_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(format!("warn,scanwatch={level}")));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(io::stderr().is_terminal()).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .init();
 }

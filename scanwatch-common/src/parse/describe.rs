@@ -13,7 +13,11 @@ use crate::packet::{Packet, be16, be32};
 /// [`Counter::Malformed`] where an IPv6 header holds an IPv4 address in mapped form; [`Counter::Truncated`] where the
 /// frame ends within the addresses, or changed since it was parsed, which no caller lets happen.
 #[inline(always)]
-pub fn describe<P: Packet + ?Sized>(packet: &P, headers: &Headers, record: &mut Novelty) -> Result<(), Counter> {
+pub fn describe<P: Packet + ?Sized>(
+    packet: &P,
+    headers: &Headers,
+    record: &mut Novelty,
+) -> Result<(), Counter> {
     record.mac = ethernet::source(packet)?;
     record.key.vlan = headers.link.vlan;
     match headers.network {
@@ -32,7 +36,12 @@ pub fn describe<P: Packet + ?Sized>(packet: &P, headers: &Headers, record: &mut 
 }
 
 #[inline(always)]
-fn describe_tcp<P: Packet + ?Sized>(packet: &P, at: usize, tcp: &Tcp, record: &mut Novelty) -> Result<(), Counter> {
+fn describe_tcp<P: Packet + ?Sized>(
+    packet: &P,
+    at: usize,
+    tcp: &Tcp,
+    record: &mut Novelty,
+) -> Result<(), Counter> {
     record.sequence = be32(&packet.bytes::<4>(at + 4).ok_or(Counter::Truncated)?, 0);
     if !tcp.cut {
         let rest = packet.bytes::<8>(at + 8).ok_or(Counter::Truncated)?;

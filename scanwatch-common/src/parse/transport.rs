@@ -96,7 +96,11 @@ pub(super) fn parse<P: Packet + ?Sized>(
 
 /// A header that must lie within the IP payload, and within the frame.
 #[inline(always)]
-fn within<P: Packet + ?Sized, const N: usize>(packet: &P, at: usize, payload: usize) -> Result<[u8; N], Counter> {
+fn within<P: Packet + ?Sized, const N: usize>(
+    packet: &P,
+    at: usize,
+    payload: usize,
+) -> Result<[u8; N], Counter> {
     if payload < N {
         return Err(Counter::Malformed);
     }

@@ -46,7 +46,9 @@ impl Interfaces {
                 if let Some(stale) = stale.filter(|stale| *stale != index) {
                     self.gone(stale, kernel);
                 }
-                if let Some(watched) = self.all.iter_mut().find(|w| w.wanted.name == name && w.index.is_none()) {
+                if let Some(watched) =
+                    self.all.iter_mut().find(|w| w.wanted.name == name && w.index.is_none())
+                {
                     watched.attach_again(kernel, engine).await;
                 }
             }

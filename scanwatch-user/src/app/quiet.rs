@@ -45,7 +45,8 @@ impl Quiet {
     }
 
     fn since(&self, counters: &[(Counter, u64)], wanted: impl Fn(Counter) -> bool) -> u64 {
-        let sum = |all: &[(Counter, u64)]| all.iter().filter(|(c, _)| wanted(*c)).map(|(_, n)| n).sum::<u64>();
+        let sum =
+            |all: &[(Counter, u64)]| all.iter().filter(|(c, _)| wanted(*c)).map(|(_, n)| n).sum::<u64>();
         sum(counters).saturating_sub(sum(&self.told))
     }
 }

@@ -27,7 +27,9 @@ pub enum KernelError {
         needed: String,
     },
     /// The interface does not exist.
-    #[error("no interface {name:?}: this host has {available}; name one of them in [[interface]] or with --interface")]
+    #[error(
+        "no interface {name:?}: this host has {available}; name one of them in [[interface]] or with --interface"
+    )]
     NoInterface {
         /// Name asked for.
         name: String,
@@ -35,7 +37,9 @@ pub enum KernelError {
         available: String,
     },
     /// No interface was named and none can be guessed.
-    #[error("no interface to watch: there is no default route to tell which; name one in [[interface]] or with --interface")]
+    #[error(
+        "no interface to watch: there is no default route to tell which; name one in [[interface]] or with --interface"
+    )]
     NoDefaultRoute,
     /// Another program holds the interface's XDP hook.
     #[error("XDP on {interface} is held by {holder}: detach it, or set hook = \"tc\" for {interface}")]

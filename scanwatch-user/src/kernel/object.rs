@@ -126,8 +126,10 @@ impl Kernel {
 
     /// The reader of the kernel programs' own messages.
     pub fn logger(&mut self) -> Result<EbpfLogger<&'static dyn log::Log>, KernelError> {
-        EbpfLogger::init(&mut self.ebpf)
-            .map_err(|error| KernelError::Refused { what: "read the kernel programs' messages", detail: error.to_string() })
+        EbpfLogger::init(&mut self.ebpf).map_err(|error| KernelError::Refused {
+            what: "read the kernel programs' messages",
+            detail: error.to_string(),
+        })
     }
 
     /// Every counter, summed over CPUs, in the order of [`Counter::ALL`].
@@ -230,7 +232,8 @@ fn cells_of(ebpf: &Ebpf, name: &str) -> Result<OwnedFd, KernelError> {
 }
 
 fn descriptor(ebpf: &Ebpf, name: &str) -> Result<OwnedFd, KernelError> {
-    let (Map::LruHashMap(data) | Map::Array(data) | Map::RingBuf(data)) = ebpf.map(name).ok_or_else(|| missing(name))?
+    let (Map::LruHashMap(data) | Map::Array(data) | Map::RingBuf(data)) =
+        ebpf.map(name).ok_or_else(|| missing(name))?
     else {
         return Err(missing(name));
     };

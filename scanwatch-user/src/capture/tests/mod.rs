@@ -3,7 +3,6 @@
 mod broken;
 mod formats;
 mod links;
-mod speed;
 mod writer;
 
 use std::io::{Cursor, Read};
