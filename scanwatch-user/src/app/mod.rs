@@ -24,6 +24,8 @@ use quiet::Quiet;
 
 /// Shortest time between two readings of the rings: a busy ring costs no more than fifty wake-ups a second.
 const TURN: Duration = Duration::from_millis(20);
+/// Time between two looks at open incidents when nothing new comes in: updates and ends are due by time alone.
+const TEND: Duration = Duration::from_secs(1);
 /// Records taken from a ring in one turn; the kernel counts what finds no room.
 const RECORDS_MAX: usize = 16_384;
 
@@ -54,12 +56,15 @@ pub async fn run(
     let epoch = Duration::from_secs(u64::from(EPOCH_S));
     let mut epochs = interval_at(Instant::now() + epoch, epoch);
     epochs.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut tend = interval_at(Instant::now() + TEND, TEND);
+    tend.set_missed_tick_behavior(MissedTickBehavior::Delay);
     tokio::pin!(shutdown);
     let mut open = true;
     while open {
         tokio::select! {
             () = &mut shutdown => break,
             _ = epochs.tick() => open = agent.end_epoch().await?,
+            _ = tend.tick() => open = agent.judge()?,
             event = links.next() => {
                 let event = event.context("the kernel closed the socket that tells of interfaces: start scanwatch again")?;
                 agent.link_changed(event).await;
@@ -81,6 +86,10 @@ struct Agent<'a> {
     sink: &'a mut dyn Sink,
     quiet: Quiet,
     next_turn: Instant,
+    /// Cells drained since the start.
+    cells_drained: u64,
+    /// Cells the kernel gave up to make room for others, since the start.
+    cells_evicted: u64,
 }
 
 impl<'a> Agent<'a> {
@@ -97,6 +106,8 @@ impl<'a> Agent<'a> {
             sink,
             quiet: Quiet::new(),
             next_turn: Instant::now(),
+            cells_drained: 0,
+            cells_evicted: 0,
         })
     }
 
@@ -152,20 +163,26 @@ impl<'a> Agent<'a> {
 
     fn drain(&mut self) -> Result<()> {
         self.clock = WallClock::now();
+        let created = total(&self.kernel.counters()?, Counter::CellCreated);
         self.kernel.flip()?;
         // What the rings still hold is older than what is drained now.
         self.read_rings();
-        let Self { kernel, engine, clock, .. } = self;
+        let Self { kernel, engine, clock, cells_drained, .. } = self;
         kernel.drain(|drained| {
             let facts = &drained.cell.facts;
             let first = Timestamp::from_ns(clock.of(facts.first_ns));
             let last = Timestamp::from_ns(clock.of(facts.last_ns));
             engine.cell(drained.side, &drained.key, &drained.cell, first, last);
+            *cells_drained += 1;
         })?;
-        let counters = kernel.counters()?;
-        engine.losses(Losses {
+        // The kernel evicts in silence; but every cell that was created before the flip and not evicted is drained by
+        // now. A cell created while the copies were flipped may be drained uncounted, never the other way round.
+        self.cells_evicted = self.cells_evicted.max(created.saturating_sub(self.cells_drained));
+        let counters = self.kernel.counters()?;
+        self.engine.losses(Losses {
             ring_lost: total(&counters, Counter::RingLost),
             cells_refused: total(&counters, Counter::CellRefused),
+            cells_evicted: self.cells_evicted,
         });
         Ok(())
     }

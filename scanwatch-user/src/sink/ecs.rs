@@ -169,7 +169,7 @@ fn scanwatch(snapshot: &Snapshot) -> Value {
     };
     json!({
         "incident": { "id": snapshot.incident.to_string() },
-        "losses": { "cells_refused": snapshot.losses.cells_refused, "ring_lost": snapshot.losses.ring_lost },
+        "losses": snapshot.losses,
         "role": snapshot.role.as_ref().map(|role| &role.name),
         "role_verdict": snapshot.role.as_ref().map(|role| role.verdict.name()),
         "scan": scan(snapshot),

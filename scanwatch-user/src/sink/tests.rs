@@ -76,7 +76,7 @@ fn a_vertical_scan_in_full() {
         },
         "rule": { "name": "vertical_known", "ruleset": "scanwatch" },
         "scanwatch": {
-            "losses": { "cells_refused": 0, "ring_lost": 0 },
+            "losses": { "cells_evicted": 0, "cells_refused": 0, "ring_lost": 0 },
             "role": null,
             "role_verdict": null,
             "scan": {

@@ -128,7 +128,11 @@ impl Lab {
             self.engine.cell(side, &key, &cell, at(cell.facts.first_ns), at(cell.facts.last_ns));
         }
         let ring_lost = self.tables.counter(Counter::RingLost);
-        self.engine.losses(Losses { ring_lost, cells_refused: self.tables.counter(Counter::CellRefused) });
+        self.engine.losses(Losses {
+            ring_lost,
+            cells_refused: self.tables.counter(Counter::CellRefused),
+            cells_evicted: 0,
+        });
     }
 
     /// The end of the agent: a last drain, and the end of every incident.
