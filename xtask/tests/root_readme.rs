@@ -1,0 +1,126 @@
+//! Every command of the README is run here, and says what the README shows. Needs root.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use xtask::lab::{Lab, Scanwatch};
+
+const XTASK: &str = env!("CARGO_BIN_EXE_xtask");
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
+}
+
+fn readme() -> String {
+    fs::read_to_string(root().join("README.md")).expect("README.md")
+}
+
+/// Fenced blocks of one language, in order.
+fn blocks(text: &str, language: &str) -> Vec<String> {
+    let fence = format!("```{language}\n");
+    let rest = text.split(&fence).skip(1);
+    rest.map(|block| block.split("```").next().unwrap_or_default().to_owned()).collect()
+}
+
+/// What a reader would type: lines of console blocks behind the prompt.
+fn commands() -> Vec<String> {
+    let lines = blocks(&readme(), "console").concat();
+    lines.lines().filter_map(|line| line.strip_prefix("$ ")).map(str::to_owned).collect()
+}
+
+fn run(program: &Path, args: &[&str]) -> Result<Output> {
+    let output = Command::new(program).args(args).current_dir(root()).output()?;
+    ensure!(
+        output.status.success(),
+        "{} {args:?} failed: {}",
+        program.display(),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(output)
+}
+
+/// The part of the demo's table that is the same every time: who did what, and whether that was as expected.
+fn deeds(table: &str) -> Vec<String> {
+    const DEEDS: usize = 58;
+    let lines = table
+        .lines()
+        .filter(|line| line.starts_with("ok ") || line.starts_with("NO ") || line.starts_with("     "));
+    lines
+        .map(|line| line.chars().take(DEEDS).collect::<String>().trim_end().to_owned())
+        .filter(|line| !line.is_empty())
+        .collect()
+}
+
+#[test]
+fn every_command_of_the_readme_is_run_by_a_test_of_this_file() {
+    let known = [
+        "cargo xtask demo",
+        // The one that runs this test; the next test holds that it is what CI calls.
+        "cargo xtask test",
+        "cargo xtask build --release",
+        "target/release/scanwatch check scanwatch.example.toml",
+        "target/release/scanwatch run --interface office --interface servers --interface internet --stats",
+    ];
+    assert_eq!(commands(), known);
+}
+
+#[test]
+fn continuous_integration_calls_the_test_command() -> Result<()> {
+    let script = fs::read_to_string(root().join(".ci/run"))?;
+    assert!(script.lines().any(|line| line.trim().trim_start_matches("exec ") == "cargo xtask test"), "{script}");
+    Ok(())
+}
+
+#[test]
+fn the_demo_prints_the_table_of_the_readme() -> Result<()> {
+    let output = run(Path::new(XTASK), &["demo"])?;
+    let printed = String::from_utf8(output.stdout)?;
+    let shown = readme();
+    let shown = blocks(&shown, "text")
+        .into_iter()
+        .find(|block| block.contains("scanwatch said"))
+        .context("no table")?;
+    let (table, _) = printed.split_once("The alerts").context("the demo printed no alerts")?;
+    assert_eq!(deeds(table), deeds(&shown));
+    Ok(())
+}
+
+#[test]
+fn the_build_gives_one_file_that_checks_the_example() -> Result<()> {
+    run(Path::new(XTASK), &["build", "--release"])?;
+    let output = run(&root().join("target/release/scanwatch"), &["check", "scanwatch.example.toml"])?;
+    let said = String::from_utf8(output.stdout)?;
+    assert!(blocks(&readme(), "text").contains(&said), "{said}");
+    Ok(())
+}
+
+#[test]
+fn the_agent_says_what_it_watches_as_the_readme_shows() -> Result<()> {
+    let lab = Lab::new()?;
+    let mut agent = Scanwatch::on(&lab).interfaces(&["office", "servers", "internet"]).start()?;
+    agent.wait_ready(Duration::from_secs(20))?;
+    let log = agent.log();
+    let shown = blocks(&readme(), "text")
+        .into_iter()
+        .find(|block| block.contains("watching office"))
+        .context("no log")?;
+    for line in shown.lines() {
+        assert!(log.lines().any(|said| said.ends_with(line.trim_start())), "{line:?} is not in: {log}");
+    }
+    let report = agent.stop()?;
+    ensure!(report.status.success(), "{}", report.stderr);
+    Ok(())
+}
+
+#[test]
+fn the_configuration_of_the_readme_is_valid() -> Result<()> {
+    let block = blocks(&readme(), "toml").concat();
+    let file = std::env::temp_dir().join(format!("scanwatch-readme-{}.toml", std::process::id()));
+    fs::write(&file, block)?;
+    let checked = run(&root().join("target/release/scanwatch"), &["check", &file.to_string_lossy()]);
+    fs::remove_file(&file)?;
+    checked.map(drop)
+}
