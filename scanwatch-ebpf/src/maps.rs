@@ -19,10 +19,6 @@ const PAGE_ALIGNED: u32 = aya_ebpf::bindings::BPF_F_MMAPABLE;
 #[unsafe(no_mangle)]
 pub static SETTINGS: Global<Settings> = Global::new(Settings::DEFAULT);
 
-/// Layout version, read back by the agent.
-#[unsafe(no_mangle)]
-pub static ABI_VERSION: Global<u32> = Global::new(scanwatch_common::abi::VERSION);
-
 /// Active copy, tick and replay clock.
 #[map]
 pub static CONTROL: Array<Control> = Array::with_max_entries(1, 0);

@@ -36,6 +36,16 @@ pub enum KernelError {
         /// Names there are.
         available: String,
     },
+    /// The interface carries something else than Ethernet frames.
+    #[error(
+        "{name} carries no Ethernet frames (it is of type {kind}): watch the Ethernet interface that its packets pass"
+    )]
+    NotEthernet {
+        /// Name asked for.
+        name: String,
+        /// Link type as the kernel names it.
+        kind: String,
+    },
     /// No interface was named and none can be guessed.
     #[error(
         "no interface to watch: there is no default route to tell which; name one in [[interface]] or with --interface"

@@ -3,7 +3,7 @@
 use futures_util::{StreamExt, TryStreamExt};
 use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
 use rtnetlink::packet_route::RouteNetlinkMessage;
-use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage};
+use rtnetlink::packet_route::link::{LinkAttribute, LinkLayerType, LinkMessage};
 use rtnetlink::packet_route::route::{RouteAttribute, RouteMessage};
 use rtnetlink::{Handle, MulticastGroup, RouteMessageBuilder};
 use tokio::task::JoinHandle;
@@ -32,15 +32,12 @@ impl Drop for Netlink {
 
 /// One interface as the kernel describes it; `None` where it is gone.
 pub(super) async fn link_by_index(index: u32) -> Result<Option<LinkMessage>, KernelError> {
-    let netlink = Netlink::open()?;
-    let links: Vec<LinkMessage> = netlink.handle.link().get().execute().try_collect().await?;
-    Ok(links.into_iter().find(|link| link.header.index == index))
+    Ok(links().await?.into_iter().find(|link| link.header.index == index))
 }
 
-async fn names() -> Result<Vec<(u32, String)>, KernelError> {
+async fn links() -> Result<Vec<LinkMessage>, KernelError> {
     let netlink = Netlink::open()?;
-    let links: Vec<LinkMessage> = netlink.handle.link().get().execute().try_collect().await?;
-    Ok(links.iter().filter_map(|link| Some((link.header.index, name_of(link)?.to_owned()))).collect())
+    Ok(netlink.handle.link().get().execute().try_collect().await?)
 }
 
 fn name_of(link: &LinkMessage) -> Option<&str> {
@@ -50,14 +47,20 @@ fn name_of(link: &LinkMessage) -> Option<&str> {
     })
 }
 
-/// Index of the interface with this name.
+/// Index of the interface with this name, whose frames are Ethernet's.
 pub async fn interface_index(name: &str) -> Result<u32, KernelError> {
-    let all = names().await?;
-    if let Some((index, _)) = all.iter().find(|(_, n)| n == name) {
-        return Ok(*index);
+    let all = links().await?;
+    let Some(link) = all.iter().find(|link| name_of(link) == Some(name)) else {
+        let available = all.iter().filter_map(name_of).collect::<Vec<_>>().join(", ");
+        return Err(KernelError::NoInterface { name: name.to_owned(), available });
+    };
+    match link.header.link_layer_type {
+        // The loopback interface frames as Ethernet does.
+        LinkLayerType::Ether | LinkLayerType::Loopback => Ok(link.header.index),
+        other => {
+            Err(KernelError::NotEthernet { name: name.to_owned(), kind: format!("{other:?}").to_lowercase() })
+        }
     }
-    let available = all.into_iter().map(|(_, n)| n).collect::<Vec<_>>().join(", ");
-    Err(KernelError::NoInterface { name: name.to_owned(), available })
 }
 
 /// Name of the interface that holds the default route, IPv4 before IPv6.
@@ -72,9 +75,9 @@ pub async fn default_route_interface() -> Result<String, KernelError> {
         let index =
             routes.iter().filter(|route| route.header.destination_prefix_length == 0).find_map(outgoing);
         if let Some(index) = index {
-            let found = names().await?.into_iter().find(|(i, _)| *i == index);
-            if let Some((_, name)) = found {
-                return Ok(name);
+            let all = links().await?;
+            if let Some(name) = all.iter().find(|link| link.header.index == index).and_then(name_of) {
+                return Ok(name.to_owned());
             }
         }
     }

@@ -131,3 +131,13 @@ fn an_interface_that_does_not_exist_is_refused_with_those_that_do() {
         assert!(error.to_string().contains("wacthed"), "{error}");
     });
 }
+
+#[test]
+fn an_interface_without_ethernet_frames_is_refused_by_its_type() {
+    in_namespace(async || {
+        ip("tuntap add dev tunnel mode tun");
+        let error = interface_index("tunnel").await.expect_err("no Ethernet there");
+        assert!(error.to_string().starts_with("tunnel carries no Ethernet frames"), "{error}");
+        assert!(interface_index("lo").await.is_ok());
+    });
+}
