@@ -193,4 +193,18 @@ mod tests {
         );
         assert_eq!(shortened("no space left"), "no space left");
     }
+
+    fn said(number: i32) -> String {
+        KernelError::of("load the kernel programs", &io::Error::from_raw_os_error(number)).to_string()
+    }
+
+    #[test]
+    fn a_kernel_without_bpf_is_told_apart_from_lack_of_rights_and_from_a_refusal() {
+        assert_eq!(
+            said(libc::ENOSYS),
+            "this kernel has no BPF system call: use a kernel built with CONFIG_BPF_SYSCALL=y"
+        );
+        assert!(said(libc::EPERM).contains("CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON"));
+        assert!(said(libc::EINVAL).starts_with("the kernel refused to load the kernel programs: "));
+    }
 }

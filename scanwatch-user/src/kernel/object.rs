@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{Array, Map, MapData, PerCpuArray, RingBuf};
 use aya::programs::{SchedClassifier, TestRun, TestRunOptions, TestRunResult, Xdp};
+use aya::util::KernelVersion;
 use aya::{Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
 use scanwatch_common::abi::{Cell, CellKey, Control, ServiceTable, Settings, Side, VERSION};
@@ -23,7 +24,7 @@ use crate::policy::Policy;
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/scanwatch.o"));
 
 /// Oldest kernel that is supported, as major and minor version.
-pub const KERNEL_MIN: (u8, u16) = (6, 1);
+pub const KERNEL_MIN: (u8, u8) = (6, 1);
 
 /// Names of the cell maps by side and copy.
 const CELLS: [(Side, [&str; 2]); 2] = [
@@ -51,7 +52,7 @@ pub struct Kernel {
 impl Kernel {
     /// Loads the object and gives it the policy. Nothing is attached yet.
     pub fn load(policy: &Policy, options: Options) -> Result<Self, KernelError> {
-        check_version()?;
+        check_version(running())?;
         let settings = settings(policy, options);
         let mut loader = EbpfLoader::new();
         for (side, names) in CELLS {
@@ -167,14 +168,13 @@ fn run(
     }
 }
 
-fn check_version() -> Result<(), KernelError> {
+/// Whether a kernel of this version is new enough; one that does not tell its version is judged by what it accepts.
+fn check_version(found: Option<KernelVersion>) -> Result<(), KernelError> {
     let (major, minor) = KERNEL_MIN;
-    let needed = aya::util::KernelVersion::new(major, u8::try_from(minor).unwrap_or(u8::MAX), 0);
-    match running() {
-        Some(found) if found < needed => {
+    match found {
+        Some(found) if found < KernelVersion::new(major, minor, 0) => {
             Err(KernelError::TooOld { found: found.to_string(), needed: format!("{major}.{minor}") })
         }
-        // A kernel that does not tell its version is judged by what it accepts.
         _ => Ok(()),
     }
 }
@@ -238,4 +238,18 @@ fn descriptor(ebpf: &Ebpf, name: &str) -> Result<OwnedFd, KernelError> {
         return Err(missing(name));
     };
     data.fd().as_fd().try_clone_to_owned().map_err(|error| KernelError::of("keep a map open", &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_kernel_is_refused_with_the_version_that_is_needed() {
+        let error = check_version(Some(KernelVersion::new(5, 15, 0))).expect_err("too old");
+        assert_eq!(error.to_string(), "Linux 5.15.0 is too old: scanwatch needs Linux 6.1 or newer");
+        assert!(check_version(Some(KernelVersion::new(6, 1, 0))).is_ok());
+        assert!(check_version(Some(KernelVersion::new(7, 0, 0))).is_ok());
+        assert!(check_version(None).is_ok());
+    }
 }
