@@ -70,7 +70,10 @@ fn every_command_of_the_readme_is_run_by_a_test_of_this_file() {
 #[test]
 fn continuous_integration_calls_the_test_command() -> Result<()> {
     let script = fs::read_to_string(root().join(".ci/run"))?;
-    assert!(script.lines().any(|line| line.trim().trim_start_matches("exec ") == "cargo xtask test"), "{script}");
+    assert!(
+        script.lines().any(|line| line.trim().trim_start_matches("exec ") == "cargo xtask test"),
+        "{script}"
+    );
     Ok(())
 }
 
