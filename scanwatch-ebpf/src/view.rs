@@ -1,5 +1,6 @@
 //! Packets as the verifier lets us read them.
 
+use aya_ebpf::bindings::{__sk_buff, xdp_md};
 use aya_ebpf::helpers::bpf_skb_pull_data;
 use aya_ebpf::programs::{TcContext, XdpContext};
 use scanwatch_common::packet::Packet;
@@ -24,8 +25,16 @@ fn read<const N: usize>(data: usize, end: usize, offset: usize) -> Option<[u8; N
     Some(unsafe { *(at as *const [u8; N]) })
 }
 
+/// `offset`, to which something is added that is zero, as only we know: the difference of a number read twice.
+#[inline(always)]
+fn forget_range(offset: usize, once: u32, again: u32) -> usize {
+    // Offsets are bounded by OFFSET_MAX already, which is all ones: nothing is cut off.
+    (offset + once.wrapping_sub(again) as usize) & OFFSET_MAX
+}
+
 /// A packet at the XDP hook. Of a multi-buffer packet, the first buffer, which holds the headers.
 pub struct XdpView {
+    context: *const xdp_md,
     data: usize,
     end: usize,
 }
@@ -33,7 +42,7 @@ pub struct XdpView {
 impl XdpView {
     #[inline(always)]
     pub fn new(ctx: &XdpContext) -> Self {
-        Self { data: ctx.data(), end: ctx.data_end() }
+        Self { context: ctx.ctx, data: ctx.data(), end: ctx.data_end() }
     }
 }
 
@@ -42,10 +51,18 @@ impl Packet for XdpView {
     fn bytes<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
         read(self.data, self.end, offset)
     }
+
+    #[inline(always)]
+    fn forget_range(&self, offset: usize) -> usize {
+        // SAFETY: the context is the one the kernel called us with; the field is a plain number.
+        let number = || unsafe { (&raw const (*self.context).rx_queue_index).read_volatile() };
+        forget_range(offset, number(), number())
+    }
 }
 
 /// A packet at the TC hook.
 pub struct SkbView {
+    context: *const __sk_buff,
     data: usize,
     end: usize,
     tag: Option<u16>,
@@ -66,7 +83,7 @@ impl SkbView {
         }
         // SAFETY: as above; the fields are plain numbers.
         let tag = unsafe { ((*skb).vlan_present != 0).then(|| (*skb).vlan_tci as u16) };
-        Some(Self { data: ctx.data(), end: ctx.data_end(), tag })
+        Some(Self { context: skb, data: ctx.data(), end: ctx.data_end(), tag })
     }
 }
 
@@ -74,6 +91,13 @@ impl Packet for SkbView {
     #[inline(always)]
     fn bytes<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
         read(self.data, self.end, offset)
+    }
+
+    #[inline(always)]
+    fn forget_range(&self, offset: usize) -> usize {
+        // SAFETY: the context is the one the kernel called us with; the field is a plain number.
+        let number = || unsafe { (&raw const (*self.context).mark).read_volatile() };
+        forget_range(offset, number(), number())
     }
 
     #[inline(always)]

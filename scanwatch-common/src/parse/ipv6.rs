@@ -90,6 +90,7 @@ fn walk<P: Packet + ?Sized>(packet: &P, mut at: usize, mut next: u8) -> Result<C
             AUTHENTICATION => (units + 2) * 4,
             _ => (units + 1) * 8,
         };
+        at = packet.forget_range(at);
         next = e[0];
     }
     match next {
