@@ -1,0 +1,128 @@
+//! What the tests of scanwatch at work share: a scanwatch that watches, and what its records must look like.
+
+#![allow(dead_code, reason = "each test crate that includes this module uses its own part of it")]
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use serde_json::Value;
+use xtask::lab::Scanwatch;
+use xtask::lab::agent::{Record, Report, Setup};
+
+/// Longest time until scanwatch watches: loading and verifying takes about a second, more on a busy machine.
+const READY_LIMIT: Duration = Duration::from_secs(20);
+/// Longest time one program of the lab may take.
+pub const LIMIT: Duration = Duration::from_secs(40);
+/// Longest wait for a record: an epoch of ten seconds and a little, where the ring did not tell it before.
+pub const RECORD_LIMIT: Duration = Duration::from_secs(13);
+
+/// Starts scanwatch and waits until it watches all its interfaces.
+pub fn watching(setup: Setup) -> Result<Scanwatch> {
+    let mut agent = setup.start()?;
+    agent.wait_ready(READY_LIMIT)?;
+    Ok(agent)
+}
+
+/// True once there is a `scan-detected`.
+pub fn is_detected(records: &[Record]) -> bool {
+    records.iter().any(|record| record.action() == "scan-detected")
+}
+
+/// Ends scanwatch and returns what it left, which must be well-formed.
+pub fn end(agent: Scanwatch) -> Result<Report> {
+    let report = agent.stop()?;
+    ensure!(report.status.success(), "scanwatch ended with {}:\n{}", report.status, report.stderr);
+    ensure!(report.stats.is_some(), "no counters in:\n{}", report.stderr);
+    report.records.iter().for_each(assert_well_formed);
+    Ok(report)
+}
+
+/// The first and the last record of an incident.
+pub struct Incident<'a> {
+    pub detected: &'a Record,
+    pub ended: &'a Record,
+}
+
+/// The only incident there is: detected once, ended once and last, updated in between or not.
+pub fn only_incident(report: &Report) -> Incident<'_> {
+    let told: Vec<_> =
+        report.records.iter().map(|record| (record.action(), record.kind(), record.source())).collect();
+    let [detected, .., ended] = &report.records[..] else {
+        panic!("expected an incident, got {told:?}; the log:\n{}", report.stderr)
+    };
+    assert_eq!((detected.action(), ended.action()), ("scan-detected", "scan-ended"), "{told:?}");
+    let between = &report.records[1..report.records.len() - 1];
+    assert!(between.iter().all(|record| record.action() == "scan-updated"), "{told:?}");
+    assert!(!detected.incident().is_empty(), "{}", detected.line);
+    assert!(report.records.iter().all(|record| record.incident() == detected.incident()), "{told:?}");
+    Incident { detected, ended }
+}
+
+/// Fails, quoting it, where scanwatch said anything.
+pub fn assert_silent(report: &Report) {
+    let lines: Vec<_> = report.records.iter().map(|record| &record.line).collect();
+    assert!(lines.is_empty(), "scanwatch said: {lines:#?}");
+}
+
+/// What holds of every record, whatever it is about.
+fn assert_well_formed(record: &Record) {
+    let line = &record.line;
+    for (name, text) in [
+        ("event.kind", "alert"),
+        ("event.module", "scanwatch"),
+        ("observer.product", "scanwatch"),
+        ("scanwatch.visibility", "one_way"),
+    ] {
+        assert_eq!(record.text(name), text, "{name} in {line}");
+    }
+    for name in ["@timestamp", "event.start", "event.end"] {
+        let time = record.text(name);
+        assert!(time.len() == 27 && time.ends_with('Z') && time.as_bytes()[10] == b'T', "{name} in {line}");
+    }
+    assert!(record.text("event.start") <= record.text("event.end"), "{line}");
+    assert!(record.text("event.end") <= record.text("@timestamp"), "{line}");
+    assert_eq!(record.texts("event.category"), ["network", "intrusion_detection"], "{line}");
+    assert_eq!(record.texts("event.type"), ["info"], "{line}");
+    let severity = number(record, "event.severity");
+    assert!([21.0, 47.0, 73.0, 99.0].contains(&severity), "{line}");
+    assert!((0.0..=100.0).contains(&number(record, "event.risk_score")), "{line}");
+    assert!(record.text("event.reason").ends_with('.'), "{line}");
+    let techniques = record.texts("threat.technique.id");
+    assert!(!techniques.is_empty() && techniques.iter().all(|id| id.starts_with('T')), "{line}");
+    assert!(!record.texts("scanwatch.scan.technique").is_empty(), "{line}");
+    let targets = record.field("scanwatch.scan.targets").and_then(Value::as_array);
+    assert!(targets.is_some_and(|targets| !targets.is_empty()), "{line}");
+    let related = record.texts("related.ip");
+    assert!(related.contains(&record.source()), "{line}");
+}
+
+/// The number in field `name`.
+pub fn number(record: &Record, name: &str) -> f64 {
+    record.number(name).unwrap_or_else(|| panic!("no number {name} in {}", record.line))
+}
+
+/// Fails unless field `name` lies within `share` of `expected`, as the error of sketches allows.
+pub fn assert_about(record: &Record, name: &str, expected: f64, share: f64) {
+    let found = number(record, name);
+    assert!((found - expected).abs() <= expected * share, "{name} is {found}, not {expected} ± {share:.0e}");
+}
+
+/// A MAC address in the form of the Elastic Common Schema: upper case, hyphens (RFC 7042, section 2.1).
+pub fn ecs_mac(mac: [u8; 6]) -> String {
+    mac.map(|byte| format!("{byte:02X}")).join("-")
+}
+
+/// The counter at `path` in the final statistics, names parted by dots.
+pub fn counter(report: &Report, path: &str) -> u64 {
+    let stats = report.stats.as_ref().unwrap_or_else(|| panic!("no counters in:\n{}", report.stderr));
+    let found = stats.pointer(&format!("/{}", path.replace('.', "/")));
+    found.and_then(Value::as_u64).unwrap_or_else(|| panic!("no counter {path} in {stats}"))
+}
+
+/// What the role called `name` covered, in the final statistics: a figure such as `hosts`.
+pub fn covered(report: &Report, name: &str, figure: &str) -> u64 {
+    let stats = report.stats.as_ref().unwrap_or_else(|| panic!("no counters in:\n{}", report.stderr));
+    let roles = stats["roles"].as_array().unwrap_or_else(|| panic!("no roles in {stats}"));
+    let role = roles.iter().find(|role| role["name"] == name);
+    role.and_then(|role| role[figure].as_u64()).unwrap_or_else(|| panic!("no {figure} of {name} in {stats}"))
+}
