@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use support::{
-    Incident, LIMIT, RECORD_LIMIT, assert_about, ecs_mac, end, is_detected, number, only_incident, watching,
+    Incident, LIMIT, RECORD_LIMIT, assert_about, counter, ecs_mac, end, is_detected, number, only_incident,
+    watching,
 };
 use xtask::lab::agent::{Record, Report};
 use xtask::lab::frame::{Link, Tags, TcpFlags};
@@ -139,5 +140,56 @@ fn the_same_machine_in_two_vlans_is_two_sources() -> Result<()> {
     for ended in report.with_action("scan-ended") {
         assert_about(ended, "scanwatch.scan.ports", 1_000.0, PORTS_ERROR);
     }
+    Ok(())
+}
+
+#[test]
+fn every_way_to_probe_a_server_is_found_and_named() -> Result<()> {
+    let lab = Lab::new()?;
+    for (options, technique, transport) in [
+        ("-sT -p1-60", "syn", "tcp"),
+        ("-sN -p1-60", "null", "tcp"),
+        ("-sF -p1-60", "fin", "tcp"),
+        ("-sX -p1-60", "xmas", "tcp"),
+        ("-sS --scanflags SYNFIN -p1-60", "flags", "tcp"),
+        ("-sU -p1-60", "udp", "udp"),
+        ("-sY -p1-60", "sctp", "sctp"),
+        ("-sO", "proto", ""),
+    ] {
+        println!("{options}");
+        let line = format!("nmap -n -Pn {options} --max-retries 0 10.2.0.20");
+        let mut agent = watching(Scanwatch::on(&lab))?;
+        lab.scanner.run_line(&line, LIMIT)?;
+        agent.wait_for(is_detected, RECORD_LIMIT)?;
+        let report = end(agent)?;
+        let incident = only_incident(&report);
+        let line = &incident.ended.line;
+        assert_eq!(incident.ended.kind(), "vertical", "{line}");
+        assert_eq!(incident.ended.texts("scanwatch.scan.technique"), [technique], "{line}");
+        assert_eq!(incident.ended.text("network.transport"), transport, "{line}");
+        assert_eq!(incident.ended.text("destination.ip"), "10.2.0.20", "{line}");
+        if technique != "proto" {
+            assert_about(incident.ended, "scanwatch.scan.ports", 60.0, PORTS_ERROR);
+        }
+    }
+    Ok(())
+}
+
+/// Several times as many packets from forged sources, each seen once, as from the scanner.
+#[test]
+fn a_flood_from_forged_sources_neither_hides_a_scan_nor_looks_like_one() -> Result<()> {
+    let lab = Lab::new()?;
+    let mut agent = watching(Scanwatch::on(&lab).config("[directions]\ninbound = \"alert\"\n"))?;
+    let flood =
+        lab.outside.spawn("hping3", ["-q", "-S", "--rand-source", "-p", "80", "-i", "u200", "10.2.0.10"])?;
+    lab.scanner.run_line("nmap -n -Pn -sS -p1-1000 --max-rate 500 10.2.0.10", LIMIT)?;
+    agent.wait_for(is_detected, RECORD_LIMIT)?;
+    drop(flood);
+    let report = end(agent)?;
+    assert_vertical(&lab, &only_incident(&report), lab.scanner.v4().into(), lab.web.v4().into());
+    let forged = counter(&report, "packets.not_admitted");
+    println!("{forged} packets from forged sources");
+    assert!(forged > 2_000, "{forged} packets are no flood");
+    assert_eq!(counter(&report, "losses.ring_lost"), 0);
     Ok(())
 }
