@@ -2,9 +2,9 @@
 
 use futures_util::{StreamExt, TryStreamExt};
 use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
-use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{LinkAttribute, LinkLayerType, LinkMessage};
 use rtnetlink::packet_route::route::{RouteAttribute, RouteMessage};
+use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use rtnetlink::{Handle, MulticastGroup, RouteMessageBuilder};
 use tokio::task::JoinHandle;
 
@@ -125,19 +125,25 @@ impl LinkWatch {
     /// The next change; `None` where the kernel closed the socket.
     pub async fn next(&mut self) -> Option<LinkEvent> {
         loop {
-            match self.messages.next().await?.payload {
-                NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) => {
+            let NetlinkPayload::InnerMessage(message) = self.messages.next().await?.payload else { continue };
+            match message {
+                RouteNetlinkMessage::NewLink(link) if is_of_interface(&link) => {
                     if let Some(name) = name_of(&link) {
                         return Some(LinkEvent::Present { index: link.header.index, name: name.to_owned() });
                     }
                 }
-                NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelLink(link)) => {
+                RouteNetlinkMessage::DelLink(link) if is_of_interface(&link) => {
                     return Some(LinkEvent::Gone { index: link.header.index });
                 }
                 _ => {}
             }
         }
     }
+}
+
+/// Messages of one address family are about the interface's part in it: that it has left a bridge, for one.
+fn is_of_interface(link: &LinkMessage) -> bool {
+    link.header.interface_family == AddressFamily::Unspec
 }
 
 impl Drop for LinkWatch {
