@@ -204,6 +204,22 @@ fn an_interface_that_is_set_down_and_up_is_still_watched() -> Result<()> {
     Ok(())
 }
 
+/// Leaving a bridge is told by the same kind of message as the end of an interface.
+#[test]
+fn a_bridge_port_that_leaves_and_joins_its_bridge_is_still_watched() -> Result<()> {
+    let lab = Lab::new()?;
+    let mut agent = watching(Scanwatch::on(&lab).host(&lab.switch).interfaces(&["scanner"]))?;
+    lab.switch.run_line("ip link set scanner nomaster", LIMIT)?;
+    lab.switch.run_line("ip link set scanner master br-office", LIMIT)?;
+    lab.scanner.run_line("nmap -n -Pn -sS -p1-200 --max-rate 500 --max-retries 0 10.2.0.20", LIMIT)?;
+    agent.wait_for(is_detected, RECORD_LIMIT)?;
+    let report = end(agent)?;
+    only_incident(&report);
+    assert!(!report.stderr.contains("gone"), "{}", report.stderr);
+    assert_eq!(report.stderr.matches("watching scanner").count(), 1, "{}", report.stderr);
+    Ok(())
+}
+
 #[test]
 fn every_interface_is_watched_and_records_name_the_one_that_saw_the_scan() -> Result<()> {
     let lab = Lab::new()?;
