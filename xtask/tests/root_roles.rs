@@ -10,29 +10,8 @@ use support::{
     Incident, LIMIT, assert_about, assert_silent, counter, covered, end, number, only_incident, watching,
 };
 use xtask::lab::agent::Report;
+use xtask::lab::plan::ROLES;
 use xtask::lab::{Host, Lab, Scanwatch, internet_hosts};
-
-const ROLES: &str = r#"
-[[role]]
-name = "egress proxies"
-kind = "proxy"
-sources = ["10.1.0.20/32", "fd00:1::20/128"]
-
-[[role]]
-name = "mail relays"
-kind = "mail_relay"
-sources = ["10.1.0.25/32", "fd00:1::25/128"]
-
-[[role]]
-name = "asset managers"
-kind = "asset_manager"
-sources = ["10.1.0.30/32", "fd00:1::30/128"]
-
-[[role]]
-name = "resolvers"
-kind = "resolver"
-sources = ["10.1.0.53/32", "fd00:1::53/128"]
-"#;
 
 /// Looks for file shares on every address of the server segment.
 const FILE_SHARES: &str = "nmap -n -Pn -sT -p445 --min-rate 200 --max-retries 1 10.2.0.0/24";

@@ -16,33 +16,10 @@ use self::progress::Progress;
 use self::scenes::{Action, Expectation, SCENES, Scene};
 use crate::lab::agent::{Record, Report, Scanwatch};
 use crate::lab::wait::poll;
-use crate::lab::{Lab, Stop};
+use crate::lab::{Lab, Stop, plan};
 
 /// Programs that the demo runs, apart from scanwatch: those of the lab and those of the scenes.
 pub const PROGRAMS: &[&str] = &["ip", "ethtool", "nginx", "dnsmasq", "nmap", "masscan"];
-
-/// The roles of the demo's network; the names come back in the table.
-const CONFIG: &str = r#"
-[[role]]
-name = "egress proxies"
-kind = "proxy"
-sources = ["10.1.0.20/32", "fd00:1::20/128"]
-
-[[role]]
-name = "mail relays"
-kind = "mail_relay"
-sources = ["10.1.0.25/32", "fd00:1::25/128"]
-
-[[role]]
-name = "asset managers"
-kind = "asset_manager"
-sources = ["10.1.0.30/32", "fd00:1::30/128"]
-
-[[role]]
-name = "resolvers"
-kind = "resolver"
-sources = ["10.1.0.53/32", "fd00:1::53/128"]
-"#;
 
 const READY_LIMIT: Duration = Duration::from_secs(20);
 /// Longest time one scene may take.
@@ -66,7 +43,7 @@ pub fn run() -> Result<()> {
         Lab::builder().stop(stop.clone()).build()?
     };
     progress.say("starting scanwatch on the router");
-    let mut agent = Scanwatch::on(&lab).config(CONFIG).start()?;
+    let mut agent = Scanwatch::on(&lab).config(plan::ROLES).start()?;
     agent.wait_ready(READY_LIMIT)?;
 
     let mut played = Vec::new();

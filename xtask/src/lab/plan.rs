@@ -165,6 +165,29 @@ pub const MACHINES: [Machine; 12] = [
     machine("outside", Segment::Internet, &[66], &[]),
 ];
 
+/// The roles of the machines that reach many others for a living, as scanwatch's configuration has them.
+pub const ROLES: &str = r#"
+[[role]]
+name = "egress proxies"
+kind = "proxy"
+sources = ["10.1.0.20/32", "fd00:1::20/128"]
+
+[[role]]
+name = "mail relays"
+kind = "mail_relay"
+sources = ["10.1.0.25/32", "fd00:1::25/128"]
+
+[[role]]
+name = "asset managers"
+kind = "asset_manager"
+sources = ["10.1.0.30/32", "fd00:1::30/128"]
+
+[[role]]
+name = "resolvers"
+kind = "resolver"
+sources = ["10.1.0.53/32", "fd00:1::53/128"]
+"#;
+
 /// The banner a server greets with on `port`; empty where the client speaks first.
 #[must_use]
 pub const fn banner(port: u16) -> &'static [u8] {
