@@ -68,7 +68,7 @@ impl Desk<'_> {
         let incident = &mut source.incidents[index];
         if incident.scope.kind != Kind::Block && incident.scope.kind != finding.scope.kind {
             self.ledger.reshaped(incident.treatment, incident.scope.kind, finding.scope.kind);
-            incident.reshape(finding.scope.kind);
+            incident.reshape(finding);
         }
         incident.take(finding, self.hasher);
         if finding.scope.kind == Kind::Block {

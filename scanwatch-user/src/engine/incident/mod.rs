@@ -15,7 +15,7 @@ use super::counts::{Counts, Part};
 use super::pairs::Pair;
 use super::probe::{Element, Probe};
 use super::role::RoleId;
-use super::scan::{CellView, Kind, Scope, Techniques};
+use super::scan::{CellView, Scope, Techniques};
 use super::source::{CellId, SourceKey};
 use super::time::Timestamp;
 use super::verdict::{Finding, Rule};
@@ -94,6 +94,9 @@ impl Incident {
             self.add(&probe_of(pair, hasher, self.scope.budget));
             self.last = self.last.max(pair.last);
         }
+        for zone in &finding.zones {
+            self.evidence.note_zone(*zone);
+        }
         if self.counts.merge(&finding.counts) {
             self.grew = self.grew.max(finding.last);
         }
@@ -141,9 +144,11 @@ impl Incident {
         self.last = self.last.max(last);
     }
 
-    /// Becomes a scan of another kind, which is worth a record.
-    pub fn reshape(&mut self, kind: Kind) {
-        self.scope.reshape(kind);
+    /// Becomes a scan of the finding's kind, by its rule, which is worth a record.
+    pub fn reshape(&mut self, finding: &Finding) {
+        self.scope.reshape(finding.scope.kind);
+        self.rule = finding.rule;
+        self.window = finding.window;
         self.news = true;
     }
 

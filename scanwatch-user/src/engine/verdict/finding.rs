@@ -1,5 +1,7 @@
 //! One scan as a rule found it.
 
+use std::collections::BTreeSet;
+
 use scanwatch_common::abi::{Address, Technique};
 use scanwatch_common::sketch::Hasher;
 
@@ -13,7 +15,7 @@ use super::super::source::SourceCell;
 use super::super::time::Timestamp;
 use super::super::window::Window;
 use super::Rule;
-use crate::policy::Direction;
+use crate::policy::{Direction, ZoneId};
 
 /// What a finding is about: findings about the same are one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +47,8 @@ pub struct Finding {
     pub counts: Counts,
     /// The pairs themselves, as far as they are remembered.
     pub pairs: Vec<Pair>,
+    /// Zones of the targets that only cells tell of.
+    pub zones: BTreeSet<ZoneId>,
     /// First seen.
     pub first: Timestamp,
     /// Last seen.
@@ -70,6 +74,7 @@ impl Finding {
             limit,
             counts: Counts::whole(),
             pairs: Vec::new(),
+            zones: BTreeSet::new(),
             first: Timestamp::from_ns(u64::MAX),
             last: Timestamp::default(),
         }
@@ -123,6 +128,7 @@ impl Finding {
             self.counts.merge_part(Part::Ports, counts);
         }
         self.scope.add_lane(Lane { technique: cell.id.technique, service: cell.id.service, port: None });
+        self.zones.insert(cell.id.zone);
         if self.pairs.is_empty() {
             self.first = self.first.min(cell.first);
             self.last = self.last.max(cell.last);
@@ -144,5 +150,6 @@ impl Finding {
         self.first = self.first.min(other.first);
         self.last = self.last.max(other.last);
         self.pairs.extend(other.pairs);
+        self.zones.extend(other.zones);
     }
 }
