@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use scanwatch_common::abi::{Address, Cell, CellFacts, Novelty, Side, Technique};
 
 use super::counts::{Counts, Part};
-use super::incident::{Footprint, Incident};
+use super::incident::{Evidence, Footprint, Incident};
 use super::pairs::{Pair, Pairs};
 use super::probe::{Probe, ip_of};
 use super::role::{RoleId, roles_of};
@@ -102,6 +102,8 @@ pub struct Source {
     pub cells: Vec<SourceCell>,
     /// Pairs that no role covers.
     pub pairs: Pairs,
+    /// A sample of what its roles cover: evidence, should it spend more than its budget.
+    pub covered: Vec<(RoleId, Evidence)>,
     /// Near a threshold when it was last judged: its pairs are kept in numbers.
     pub suspect: bool,
     /// Something is new since it was last judged.
@@ -132,6 +134,7 @@ impl Source {
             },
             cells: Vec::new(),
             pairs: Pairs::default(),
+            covered: Vec::new(),
             suspect: false,
             dirty: false,
             last: Timestamp::default(),
@@ -153,14 +156,32 @@ impl Source {
         counts.insert(Part::Pairs, probe.element.pair);
         counts.insert(Part::Hosts, probe.element.host);
         counts.insert(Part::Ports, probe.element.port);
-        if id.role.is_none() {
-            self.pairs.insert(Pair::of(probe), self.suspect);
+        match id.role {
+            None => self.pairs.insert(Pair::of(probe), self.suspect),
+            Some(role) => self.note_covered(role, probe),
         }
         for incident in self.incidents_towards(id.zone) {
             if incident.scope.takes(&incident.counts, probe) {
                 incident.add(probe);
             }
         }
+    }
+
+    fn note_covered(&mut self, role: RoleId, probe: &Probe) {
+        match self.covered.iter_mut().find(|(id, _)| *id == role) {
+            Some((_, evidence)) => evidence.note(probe),
+            None => {
+                let mut evidence = Evidence::default();
+                evidence.note(probe);
+                self.covered.push((role, evidence));
+            }
+        }
+    }
+
+    /// The sample of what a role covers.
+    #[must_use]
+    pub fn covered(&self, role: RoleId) -> Option<&Evidence> {
+        self.covered.iter().find(|(id, _)| *id == role).map(|(_, evidence)| evidence)
     }
 
     /// Notes a cell of the kernel, with the times of its first and last novelty. True where anything was new in it.

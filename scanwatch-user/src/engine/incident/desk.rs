@@ -96,7 +96,11 @@ impl Desk<'_> {
         let treatment = self.policy.directions.of(finding.scope.direction);
         if self.has_room(treatment) {
             self.ledger.opened(treatment, finding.scope.direction, finding.scope.kind);
-            source.incidents.push(Incident::open(&source.profile.key, finding, treatment, self.hasher));
+            let mut incident = Incident::open(&source.profile.key, finding, treatment, self.hasher);
+            if let Some(covered) = finding.scope.budget.and_then(|role| source.covered(role)) {
+                incident.show(covered.clone());
+            }
+            source.incidents.push(incident);
             return;
         }
         let known = |footprint: &&mut Footprint| footprint.refused && footprint.scope.alike(&finding.scope);

@@ -144,6 +144,11 @@ impl Incident {
         self.last = self.last.max(last);
     }
 
+    /// Shows what was sampled before the incident was opened.
+    pub fn show(&mut self, evidence: Evidence) {
+        self.evidence = evidence;
+    }
+
     /// Becomes a scan of the finding's kind, by its rule, which is worth a record.
     pub fn reshape(&mut self, finding: &Finding) {
         self.scope.reshape(finding.scope.kind);
