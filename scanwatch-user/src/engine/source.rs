@@ -168,14 +168,13 @@ impl Source {
     }
 
     fn note_covered(&mut self, role: RoleId, probe: &Probe) {
-        match self.covered.iter_mut().find(|(id, _)| *id == role) {
-            Some((_, evidence)) => evidence.note(probe),
-            None => {
-                let mut evidence = Evidence::default();
-                evidence.note(probe);
-                self.covered.push((role, evidence));
-            }
+        if let Some((_, evidence)) = self.covered.iter_mut().find(|(id, _)| *id == role) {
+            evidence.note(probe);
+            return;
         }
+        let mut evidence = Evidence::default();
+        evidence.note(probe);
+        self.covered.push((role, evidence));
     }
 
     /// The sample of what a role covers.
