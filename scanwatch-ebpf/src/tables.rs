@@ -5,13 +5,18 @@ use aya_ebpf::helpers::bpf_ktime_get_ns;
 use aya_ebpf::maps::lpm_trie::Key;
 use aya_ebpf::maps::{Array, LruHashMap, RingBuf};
 use scanwatch_common::abi::{
-    Address, Cell, CellKey, Control, DOOR_SETS_EXTERNAL, DOOR_SETS_INTERNAL, FLOW_LINES, Novelty, Settings, Side,
+    Address, Cell, CellKey, Control, DOOR_SETS_EXTERNAL, DOOR_SETS_INTERNAL, FIRST_CONTACTS, FLOW_LINES, Novelty, Settings,
+    Side,
 };
-use scanwatch_common::counters::Counter;
 use scanwatch_common::observe::{Clock, Ports, Tables};
-use scanwatch_common::sketch::{DoorSet, FlowLine};
+use scanwatch_common::sighting::Sighting;
+use scanwatch_common::sketch::{DoorSet, FirstContact, FlowLine};
 
 use crate::maps;
+use crate::view::OFFSET_MASK;
+
+/// Entries of a set of the doorkeeper.
+const DOOR_WAYS: u32 = (FIRST_CONTACTS / DOOR_SETS_INTERNAL) as u32;
 
 /// Time of the packet in a replay, else of the kernel.
 #[derive(Clone, Copy)]
@@ -131,6 +136,17 @@ impl Tables for KernelTables {
     }
 
     #[inline(always)]
+    fn first_contact(&mut self, side: Side, source: u64, way: usize) -> Option<&mut FirstContact> {
+        match side {
+            Side::Internal => {
+                let set = source as u32 & (DOOR_SETS_INTERNAL as u32 - 1);
+                entry(&maps::FIRST_TRIED, set * DOOR_WAYS + (way as u32 & (DOOR_WAYS - 1)))
+            }
+            Side::External => None,
+        }
+    }
+
+    #[inline(always)]
     fn cell(&mut self, side: Side, key: &CellKey) -> Option<&mut Cell> {
         // SAFETY: as in `entry`; the LRU may give a deleted value to another key while we write, and then that
         // cell has one element too many until its epoch ends.
@@ -172,8 +188,22 @@ impl Tables for KernelTables {
     }
 
     #[inline(always)]
-    fn count(&mut self, counter: Counter) {
-        if let Some(value) = maps::COUNTERS.get_ptr_mut(counter as u32) {
+    fn settle(&mut self, seen: Sighting) -> Option<Sighting> {
+        let slot = maps::SIGHTING.get_ptr_mut(0)?;
+        // SAFETY: the value is this CPU's own; volatile, so that the compiler does not keep what the verifier is to forget.
+        let mut settled = unsafe {
+            slot.write_volatile(seen);
+            slot.read_volatile()
+        };
+        // A mask, not a comparison: the compiler may compare a copy, and then the verifier has no bound.
+        settled.network_at &= OFFSET_MASK;
+        settled.payload_at &= OFFSET_MASK;
+        Some(settled)
+    }
+
+    #[inline(always)]
+    fn count_number(&mut self, number: u32) {
+        if let Some(value) = maps::COUNTERS.get_ptr_mut(number) {
             // SAFETY: the value is this CPU's own, and the program is not preempted by another run of itself.
             unsafe { *value += 1 };
         }

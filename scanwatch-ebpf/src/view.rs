@@ -6,7 +6,8 @@ use scanwatch_common::packet::Packet;
 
 /// Highest offset that any header begins at: two tags, 40 bytes of IPv6 and six extension headers of 2,048 bytes. The
 /// verifier wants a bound on what it adds to a packet pointer.
-const OFFSET_MAX: usize = 0x3fff;
+pub const OFFSET_MASK: u16 = 0x3fff;
+const OFFSET_MAX: usize = OFFSET_MASK as usize;
 
 /// Bytes asked for in one piece at the TC hook, where headers may lie in several: every header chain that stacks send.
 const LINEAR_BYTES: u32 = 256;

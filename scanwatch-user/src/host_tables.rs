@@ -5,12 +5,12 @@
 //! so that the same capture always gives the same result.
 
 use scanwatch_common::abi::{
-    Address, Cell, CellKey, Control, DOOR_SETS_EXTERNAL, DOOR_SETS_INTERNAL, FLOW_LINES, Novelty,
+    Address, Cell, CellKey, Control, DOOR_SETS_EXTERNAL, DOOR_SETS_INTERNAL, FIRST_CONTACTS, FLOW_LINES, Novelty,
     ServiceTable, Settings, Side,
 };
 use scanwatch_common::counters::Counter;
 use scanwatch_common::observe::{Ports, Tables};
-use scanwatch_common::sketch::{DoorSet, FlowLine};
+use scanwatch_common::sketch::{DoorSet, FirstContact, FlowLine};
 use std::collections::{HashMap, VecDeque};
 
 /// What host tables may hold, internal sources first.
@@ -59,6 +59,7 @@ pub struct HostTables {
     novelties: [VecDeque<Novelty>; 2],
     doors: [Vec<DoorSet>; 2],
     flows: Vec<FlowLine>,
+    first: Vec<FirstContact>,
     counters: [u64; Counter::COUNT],
 }
 
@@ -85,6 +86,7 @@ impl HostTables {
                 vec![DoorSet::default(); DOOR_SETS_EXTERNAL],
             ],
             flows: vec![FlowLine::default(); FLOW_LINES],
+            first: vec![FirstContact::default(); FIRST_CONTACTS],
             counters: [0; Counter::COUNT],
         }
     }
@@ -172,6 +174,14 @@ impl Tables for HostTables {
         sets.get_mut(source as usize & mask)
     }
 
+    fn first_contact(&mut self, side: Side, source: u64, way: usize) -> Option<&mut FirstContact> {
+        let set = source as usize & (DOOR_SETS_INTERNAL - 1);
+        match side {
+            Side::Internal => self.first.get_mut(set * (FIRST_CONTACTS / DOOR_SETS_INTERNAL) + way),
+            Side::External => None,
+        }
+    }
+
     fn cell(&mut self, side: Side, key: &CellKey) -> Option<&mut Cell> {
         self.cells[side as usize].get_mut(key)
     }
@@ -197,7 +207,9 @@ impl Tables for HostTables {
         has_room
     }
 
-    fn count(&mut self, counter: Counter) {
-        self.counters[counter as usize] += 1;
+    fn count_number(&mut self, number: u32) {
+        if let Some(value) = self.counters.get_mut(number as usize) {
+            *value += 1;
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! IPv6 with extension headers and fragments (RFC 8200).
 
+use super::transport::Part;
 use super::{Payload, transport};
 use crate::abi::{Novelty, is_mapped};
 use crate::counters::Counter;
@@ -25,7 +26,11 @@ const fn is_extension(next: u8) -> bool {
 }
 
 #[inline(always)]
-pub(super) fn parse<P: Packet + ?Sized>(packet: &P, at: usize) -> Result<(Payload, usize), Counter> {
+pub(super) fn parse<P: Packet + ?Sized, R>(
+    packet: &P,
+    at: usize,
+    then: impl FnOnce(Payload, usize) -> Result<R, Counter>,
+) -> Result<R, Counter> {
     let h = packet.bytes::<8>(at).ok_or(Counter::Truncated)?;
     if h[0] >> 4 != 6 {
         return Err(Counter::Malformed);
@@ -38,9 +43,8 @@ pub(super) fn parse<P: Packet + ?Sized>(packet: &P, at: usize) -> Result<(Payloa
     if length < extensions {
         return Err(Counter::Malformed);
     }
-    let payload =
-        transport::parse(packet, chain.at, chain.next, length - extensions, chain.first_of_many, true)?;
-    Ok((payload, chain.at))
+    let part = Part { at: chain.at, length: length - extensions, first_of_many: chain.first_of_many };
+    transport::parse(packet, chain.next, part, true, |payload| then(payload, chain.at))
 }
 
 #[inline(always)]
