@@ -242,11 +242,14 @@ fn count_contact<T: Tables>(seen: &Sighting, record: &mut Novelty, tables: &mut 
             if let Some(first) = tables.first_contact(side, source, way)
                 && first.source == source
             {
-                let (then, now) = (*first, first_of(record));
+                let then = *first;
+                *first = first_of(record);
                 restore(record, &then);
                 // What comes of it is told by its own counters; the frame at hand has a way out of its own.
                 count_pair(side, record, tables);
-                restore(record, &now);
+                if let Some(now) = tables.first_contact(side, source, way) {
+                    restore(record, now);
+                }
             }
         }
         Knock::Admitted => {}
