@@ -32,8 +32,9 @@ fn main() -> ExitCode {
 }
 
 fn build() -> Result<(), String> {
-    let root =
-        Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("The crate lies outside its workspace.")?;
+    // At run time: two checkouts that share a build folder also share this compiled script.
+    let package = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
+    let root = package.parent().ok_or("The crate lies outside its workspace.")?;
     let toolchain =
         KernelToolchain::read(root).map_err(|reason| format!("{reason}; run `cargo xtask setup`."))?;
     for path in SOURCES.iter().map(|source| root.join(source)).chain([KernelToolchain::record(root)]) {

@@ -3,7 +3,8 @@
 use core::borrow::BorrowMut;
 
 use crate::abi::{
-    Address, Cell, CellFacts, CellKey, Novelty, OTHER_SERVICE, Outcome, Settings, Side, Technique, port_bucket,
+    Address, Cell, CellFacts, CellKey, Novelty, OTHER_SERVICE, Outcome, Settings, Side, Technique,
+    port_bucket,
 };
 use crate::classify::{classify, is_large_datagram, refuse, words};
 use crate::counters::Counter;
@@ -204,7 +205,8 @@ fn first_datagram<T: Tables>(record: &Novelty, seen: &mut Sighting, tables: &mut
         seen.answered(false);
         return None;
     }
-    let from_service = seen.source_port < 1024 || tables.service(Ports::Udp, seen.source_port) != OTHER_SERVICE;
+    let from_service =
+        seen.source_port < 1024 || tables.service(Ports::Udp, seen.source_port) != OTHER_SERVICE;
     let to_service = seen.target_port < 1024 || tables.service(Ports::Udp, seen.target_port) != OTHER_SERVICE;
     if from_service && !to_service { Some(Counter::UdpAnswerShape) } else { None }
 }

@@ -5,8 +5,8 @@ use aya_ebpf::helpers::bpf_ktime_get_ns;
 use aya_ebpf::maps::lpm_trie::Key;
 use aya_ebpf::maps::{Array, LruHashMap, RingBuf};
 use scanwatch_common::abi::{
-    Address, Cell, CellKey, Control, DOOR_SETS_EXTERNAL, DOOR_SETS_INTERNAL, FIRST_CONTACTS, FLOW_LINES, Novelty, Settings,
-    Side,
+    Address, Cell, CellKey, Control, DOOR_SETS_EXTERNAL, DOOR_SETS_INTERNAL, FIRST_CONTACTS, FLOW_LINES,
+    Novelty, Settings, Side,
 };
 use scanwatch_common::observe::{Clock, Ports, Tables};
 use scanwatch_common::sighting::Sighting;

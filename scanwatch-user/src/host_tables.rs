@@ -5,8 +5,8 @@
 //! so that the same capture always gives the same result.
 
 use scanwatch_common::abi::{
-    Address, Cell, CellKey, Control, DOOR_SETS_EXTERNAL, DOOR_SETS_INTERNAL, FIRST_CONTACTS, FLOW_LINES, Novelty,
-    ServiceTable, Settings, Side,
+    Address, Cell, CellKey, Control, DOOR_SETS_EXTERNAL, DOOR_SETS_INTERNAL, FIRST_CONTACTS, FLOW_LINES,
+    Novelty, ServiceTable, Settings, Side,
 };
 use scanwatch_common::counters::Counter;
 use scanwatch_common::observe::{Ports, Tables};

@@ -58,7 +58,7 @@ fn main() -> ExitCode {
         Command::Build { release } => build_and_say(release),
         Command::Run { arguments } => setup::kernel_toolchain(None).and_then(|_| build::run(&arguments)),
         Command::Demo => setup_and_demo(),
-        Command::Lab => setup::tools(lab::PROGRAMS).and_then(|()| lab::session::run()),
+        Command::Lab => setup_and_lab(),
         Command::Test { filter } => test::run(filter.as_deref()),
         Command::Tidy => tidy::run(),
     };
@@ -73,6 +73,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn setup_and_lab() -> Result<()> {
+    lab::require_root()?;
+    setup::tools(lab::PROGRAMS)?;
+    lab::session::run()
 }
 
 fn setup_and_demo() -> Result<()> {

@@ -72,23 +72,21 @@ fn tests(report: &mut Report, filter: Option<&str>) {
     };
     let (with_root, without): (Vec<TestFile>, Vec<TestFile>) =
         files.into_iter().partition(TestFile::needs_root);
-    for (name, files) in by_crate(&without) {
-        report.step(&format!("tests of {name}"), || cargo(test_command(name, &files, &binary).args(&filter)));
+    if !without.is_empty() {
+        report.step("tests", || cargo(test_command(&without, &binary).args(&filter)));
     }
     if with_root.is_empty() {
         return;
     }
     if !geteuid().is_root() {
         let names: Vec<String> = with_root.iter().map(TestFile::shown).collect();
-        return report.failed(&format!("not run, they need root: {}", names.join(" ")));
+        return report.failed(&format!("not run, since they need root: {}", names.join(" ")));
     }
     let programs: Vec<&str> = TOOLS.iter().map(|tool| tool.program).collect();
     report.step("set-up of the lab", || setup::tools(&programs));
-    for (name, files) in by_crate(&with_root) {
-        report.step(&format!("root tests of {name}"), || {
-            cargo(test_command(name, &files, &binary).arg("--test-threads=1").args(&filter))
-        });
-    }
+    report.step("root tests", || {
+        cargo(test_command(&with_root, &binary).arg("--test-threads=1").args(&filter))
+    });
 }
 
 /// One file of integration tests.
@@ -139,23 +137,13 @@ fn test_target(path: &Path) -> Option<String> {
     Some(name?.to_string_lossy().into_owned())
 }
 
-/// `files`, sorted by crate, in one group a crate.
-fn by_crate(files: &[TestFile]) -> Vec<(&str, Vec<&str>)> {
-    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
-    for file in files {
-        match groups.last_mut().filter(|(krate, _)| *krate == file.krate) {
-            Some((_, targets)) => targets.push(&file.target),
-            None => groups.push((&file.krate, vec![&file.target])),
-        }
-    }
-    groups
-}
-
-fn test_command(krate: &str, targets: &[&str], binary: &Path) -> Command {
+/// One cargo call for all `files`, from the root: called crate by crate, cargo would choose other features of their
+/// dependencies and compile them again.
+fn test_command(files: &[TestFile], binary: &Path) -> Command {
     let mut cargo = workspace::cargo();
-    cargo.args(["test", "--no-fail-fast", "--manifest-path"]).arg(format!("{krate}/Cargo.toml"));
-    for target in targets {
-        cargo.args(["--test", target]);
+    cargo.args(["test", "--no-fail-fast"]);
+    for file in files {
+        cargo.args(["--test", &file.target]);
     }
     cargo.env(BINARY_VARIABLE, binary).arg("--");
     cargo
@@ -241,9 +229,10 @@ mod tests {
     }
 
     #[test]
-    fn one_cargo_call_runs_all_test_files_of_a_crate() {
-        let files = [file("a", "one"), file("a", "two"), file("b", "one")];
-        assert_eq!(by_crate(&files), [("a", vec!["one", "two"]), ("b", vec!["one"])]);
+    fn one_cargo_call_runs_all_test_files() {
+        let command = test_command(&[file("a", "one"), file("b", "two")], Path::new("/built"));
+        let arguments: Vec<&str> = command.get_args().filter_map(|argument| argument.to_str()).collect();
+        assert_eq!(arguments, ["test", "--no-fail-fast", "--test", "one", "--test", "two", "--"]);
     }
 
     #[test]

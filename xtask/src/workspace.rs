@@ -2,17 +2,21 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 use std::{env, fs};
 
 use anyhow::{Context as _, Result};
 
-/// The root of the workspace.
+/// The root of the workspace that cargo runs us in.
 ///
-/// # Panics
-/// Never: xtask is compiled in a folder of the workspace.
+/// Asked at run time: two checkouts that share a build folder also share the compiled xtask.
 #[must_use]
 pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in a folder of the workspace")
+    static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
+        let xtask = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        Path::new(&xtask).parent().map_or_else(PathBuf::new, Path::to_owned)
+    });
+    &ROOT
 }
 
 /// `path` as messages show it: from the root of the workspace where it lies inside.

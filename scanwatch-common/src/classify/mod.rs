@@ -165,9 +165,11 @@ fn protocol_contact(protocol: u8, outcome: Outcome) -> Result<Contact, Counter> 
     // IGMP, IP in IP, DCCP, IPv6, RSVP, GRE, ESP, AH, mobility, EIGRP, OSPF, IPIP, EtherIP, PIM, IPComp, VRRP, L2TP,
     // MPLS in IP, and the other family's ICMP (IANA protocol numbers): traffic by itself.
     match (protocol, outcome) {
-        (1 | 2 | 4 | 33 | 41 | 46 | 47 | 50 | 51 | 55 | 58 | 88 | 89 | 94 | 97 | 103 | 108 | 112 | 115 | 137, _) => {
-            Err(Counter::CarrierProtocol)
-        }
+        (
+            1 | 2 | 4 | 33 | 41 | 46 | 47 | 50 | 51 | 55 | 58 | 88 | 89 | 94 | 97 | 103 | 108 | 112 | 115
+            | 137,
+            _,
+        ) => Err(Counter::CarrierProtocol),
         (_, Outcome::Tried) => Ok(Contact::tried(Technique::Proto, 0, protocol as u16)),
         _ => Ok(Contact::refused(Technique::Proto, 0, protocol as u16)),
     }

@@ -23,7 +23,11 @@ pub(super) fn parse<P: Packet + ?Sized, R>(
 }
 
 #[inline(always)]
-pub(super) fn describe<P: Packet + ?Sized>(packet: &P, at: usize, record: &mut Novelty) -> Result<(), Counter> {
+pub(super) fn describe<P: Packet + ?Sized>(
+    packet: &P,
+    at: usize,
+    record: &mut Novelty,
+) -> Result<(), Counter> {
     let sender = packet.bytes::<4>(at + 14).ok_or(Counter::Truncated)?;
     let target = packet.bytes::<4>(at + 24).ok_or(Counter::Truncated)?;
     record.source = mapped(sender);

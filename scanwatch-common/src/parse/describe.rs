@@ -15,7 +15,11 @@ use crate::sighting::{ADVERTISEMENT, ARP, SOLICITATION, Sighting, TCP, TCP_CUT, 
 /// [`Counter::Malformed`] where an IPv6 header holds an IPv4 address in mapped form; [`Counter::Truncated`] where the
 /// frame ends within the addresses, or changed since it was parsed, which no caller lets happen.
 #[inline(always)]
-pub fn describe<P: Packet + ?Sized>(packet: &P, seen: &Sighting, record: &mut Novelty) -> Result<(), Counter> {
+pub fn describe<P: Packet + ?Sized>(
+    packet: &P,
+    seen: &Sighting,
+    record: &mut Novelty,
+) -> Result<(), Counter> {
     record.mac = ethernet::source(packet)?;
     record.key.vlan = seen.vlan;
     let at = usize::from(seen.network_at);

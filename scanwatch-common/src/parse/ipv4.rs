@@ -33,7 +33,11 @@ pub(super) fn parse<P: Packet + ?Sized, R>(
 }
 
 #[inline(always)]
-pub(super) fn describe<P: Packet + ?Sized>(packet: &P, at: usize, record: &mut Novelty) -> Result<(), Counter> {
+pub(super) fn describe<P: Packet + ?Sized>(
+    packet: &P,
+    at: usize,
+    record: &mut Novelty,
+) -> Result<(), Counter> {
     let h = packet.bytes::<HEADER>(at).ok_or(Counter::Truncated)?;
     record.source = mapped([h[12], h[13], h[14], h[15]]);
     record.target = mapped([h[16], h[17], h[18], h[19]]);

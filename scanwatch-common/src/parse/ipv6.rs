@@ -48,7 +48,11 @@ pub(super) fn parse<P: Packet + ?Sized, R>(
 }
 
 #[inline(always)]
-pub(super) fn describe<P: Packet + ?Sized>(packet: &P, at: usize, record: &mut Novelty) -> Result<(), Counter> {
+pub(super) fn describe<P: Packet + ?Sized>(
+    packet: &P,
+    at: usize,
+    record: &mut Novelty,
+) -> Result<(), Counter> {
     let h = packet.bytes::<8>(at).ok_or(Counter::Truncated)?;
     record.source = packet.bytes::<16>(at + 8).ok_or(Counter::Truncated)?;
     record.target = packet.bytes::<16>(at + 24).ok_or(Counter::Truncated)?;

@@ -104,9 +104,8 @@ pub fn ethernet_then<P: Packet + ?Sized, R>(
     if ether_type == ethernet::PPPOE {
         (ether_type, network_at) = pppoe::parse(packet, network_at)?;
     }
-    let with = |network| {
-        move |payload, payload_at| then(Headers { link, network, network_at, payload_at, payload })
-    };
+    let with =
+        |network| move |payload, payload_at| then(Headers { link, network, network_at, payload_at, payload });
     match ether_type {
         ethernet::IPV4 => ipv4::parse(packet, network_at, with(Network::V4)),
         ethernet::IPV6 => ipv6::parse(packet, network_at, with(Network::V6)),

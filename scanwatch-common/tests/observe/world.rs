@@ -52,8 +52,7 @@ impl World {
             zone("2001:db8:1::", 48, OFFICE),
             zone("10.0.1.0", 96 + 24, SERVERS),
         ];
-        #[allow(clippy::large_stack_arrays, reason = "128 KiB, once a world")]
-        let mut services = Box::new(ServiceTable { tcp: [0; 65_536], udp: [0; 65_536] });
+        let mut services = Box::new(ServiceTable::EMPTY);
         for (port, group) in [(80, WEB), (443, WEB), (139, SMB), (445, SMB), (53, DNS)] {
             services.tcp[port] = group;
         }

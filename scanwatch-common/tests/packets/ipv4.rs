@@ -88,6 +88,13 @@ fn fragments() -> Vec<Fixture> {
             not(Counter::Malformed),
         ),
         first("IPv4 first fragment without payload", 0, tcp(FROM, 80).into(), not(Counter::Malformed)),
+        first(
+            "IPv4 tiny first fragment of 16 bytes, TCP header length 0",
+            16,
+            tcp(FROM, 80).words(0).into(),
+            probe(Syn, 80),
+        ),
+        later("IPv4 later fragment at 32,768", 32_768..32_800, raw(17, &[0; 40_000])),
         later("IPv4 later fragment", 512..1024, tcp_with_data().into()),
         later("IPv4 last fragment", 1024..1480, tcp_with_data().into()),
         later("IPv4 later fragment at 8, TCP flags in it (RFC 1858)", 8..20, tcp(FROM, 80).into()),
@@ -97,10 +104,18 @@ fn fragments() -> Vec<Fixture> {
 }
 
 fn lengths() -> Vec<Fixture> {
+    // An odd protocol is read no further, so nothing but the header itself can be wrong.
+    let odd = |name: &str, header: Ipv4| {
+        fixture(name, ether().carry(header.carry(raw(99, &[0; 40]))), not(Counter::Malformed))
+    };
     let broken = |name: &str, header: Ipv4| {
         fixture(name, ether().carry(header.carry(tcp(FROM, 80))), not(Counter::Malformed))
     };
     vec![
+        odd("IPv4, header length 0, protocol 99", header().words(0)),
+        odd("IPv4, header length 4 words, protocol 99", header().words(4)),
+        odd("IPv4, version 5, protocol 99", header().version(5)),
+        odd("IPv4, total length 19, protocol 99", header().length(19)),
         broken("IPv4, header length 0", header().words(0)),
         broken("IPv4, header length 4 words", header().words(4)),
         broken("IPv4, header longer than the packet", header().words(15).length(40)),

@@ -25,7 +25,31 @@ fn hashes() -> impl Strategy<Value = Vec<u64>> {
     prop::collection::vec(hash, 0..600)
 }
 
+/// The sketch by its definition: no shortcut, any number of leading zeros.
+fn defined(hashes: &[u64]) -> Sketch {
+    let mut sketch = Sketch::EMPTY;
+    for hash in hashes {
+        let block = &mut sketch.blocks[(hash & 7) as usize];
+        let register = &mut block.registers[(hash >> 3 & 31) as usize];
+        *register = (*register).max((hash >> 16).leading_zeros() as u8 - 16 + 1);
+        block.bitmap[(hash >> 8 & 31) as usize] |= 1 << (hash >> 13 & 7);
+    }
+    sketch
+}
+
 proptest! {
+    #[test]
+    fn a_sketch_is_what_its_definition_says(
+        // Four registers, so that elements of every rank meet.
+        elements in prop::collection::vec((any::<u64>(), 0..=48_u32, 0..4_u64), 0..200),
+    ) {
+        let hashes: Vec<u64> = elements
+            .iter()
+            .map(|(hash, zeros, low)| hash.checked_shr(16 + zeros).unwrap_or(0) << 16 | low << 3)
+            .collect();
+        prop_assert_eq!(sketch(&hashes), defined(&hashes));
+    }
+
     #[test]
     fn merging_is_commutative(a in hashes(), b in hashes()) {
         let (a, b) = (sketch(&a), sketch(&b));

@@ -73,7 +73,12 @@ pub(super) enum Hold {
 
 impl Kernel {
     /// Attaches to an interface by the first step of the ladder that works.
-    pub async fn attach(&mut self, interface: &str, index: u32, hook: Hook) -> Result<Attachment, KernelError> {
+    pub async fn attach(
+        &mut self,
+        interface: &str,
+        index: u32,
+        hook: Hook,
+    ) -> Result<Attachment, KernelError> {
         sweep(interface);
         let mut refused = Vec::new();
         let mut busy = None;

@@ -49,7 +49,8 @@ impl Default for Drainer {
     }
 }
 
-const EMPTY_KEY: CellKey = CellKey { source: [0; 16], vlan: [0; 2], zone: 0, service: 0, bucket: 0, contact: 0 };
+const EMPTY_KEY: CellKey =
+    CellKey { source: [0; 16], vlan: [0; 2], zone: 0, service: 0, bucket: 0, contact: 0 };
 
 impl Drainer {
     /// Buffers of the usual size.
@@ -96,8 +97,9 @@ impl Drainer {
         };
         // SAFETY: the buffers hold `count` keys and cells of the map's own sizes (checked when the object was
         // loaded), both plain bytes; positions are u32 as the hash map's batches want them.
-        let status =
-            unsafe { libc::syscall(libc::SYS_bpf, LOOKUP_AND_DELETE_BATCH, &raw mut attr, size_of::<BatchAttr>()) };
+        let status = unsafe {
+            libc::syscall(libc::SYS_bpf, LOOKUP_AND_DELETE_BATCH, &raw mut attr, size_of::<BatchAttr>())
+        };
         let error = io::Error::last_os_error();
         if status == 0 {
             *position = next;

@@ -1,6 +1,6 @@
 //! What can go wrong between scanwatch and the kernel, one sentence each: what it is and what to do.
 
-use std::io;
+use std::{fs, io};
 
 use aya::EbpfError;
 use aya::maps::MapError;
@@ -27,7 +27,9 @@ pub enum KernelError {
         needed: String,
     },
     /// The interface does not exist.
-    #[error("no interface {name:?}: this host has {available}; name one of them in [[interface]] or with --interface")]
+    #[error(
+        "no interface {name:?}: this host has {available}; name one of them in [[interface]] or with --interface"
+    )]
     NoInterface {
         /// Name asked for.
         name: String,
@@ -35,7 +37,9 @@ pub enum KernelError {
         available: String,
     },
     /// No interface was named and none can be guessed.
-    #[error("no interface to watch: there is no default route to tell which; name one in [[interface]] or with --interface")]
+    #[error(
+        "no interface to watch: there is no default route to tell which; name one in [[interface]] or with --interface"
+    )]
     NoDefaultRoute,
     /// Another program holds the interface's XDP hook.
     #[error("XDP on {interface} is held by {holder}: detach it, or set hook = \"tc\" for {interface}")]
@@ -63,8 +67,25 @@ pub enum KernelError {
     },
 }
 
-/// An error with all its causes on one line; the last lines of a verifier's log among them.
+/// What aya puts before the verifier's log.
+const VERIFIER: &str = "Verifier output: ";
+/// Lines of a verifier's log that are told. The reason stands at its end, and the log may have a million lines.
+const VERIFIER_LINES: usize = 4;
+
+/// An error with all its causes on one line; of a verifier's log the last lines.
 pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    shortened(&whole_chain(error))
+}
+
+fn shortened(text: &str) -> String {
+    let Some((before, log)) = text.split_once(VERIFIER) else { return text.to_owned() };
+    let lines: Vec<&str> = log.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    // Behind the reason stand statistics.
+    let end = lines.iter().position(|line| line.starts_with("verification time")).unwrap_or(lines.len());
+    format!("{before}{VERIFIER}{}", lines[end.saturating_sub(VERIFIER_LINES)..end].join(" / "))
+}
+
+fn whole_chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -97,7 +118,7 @@ impl KernelError {
     /// Turns a failure to `what` into a sentence.
     pub(super) fn of(what: &'static str, error: &(dyn std::error::Error + 'static)) -> Self {
         match os_error(error) {
-            Some(libc::EPERM | libc::EACCES) if !is_verifier(error) => Self::Rights(what),
+            Some(libc::EPERM | libc::EACCES) if !is_verifier(error) || lacks_perfmon() => Self::Rights(what),
             Some(libc::ENOSYS) => Self::NoBpf,
             _ => Self::Refused { what, detail: chain(error) },
         }
@@ -106,7 +127,20 @@ impl KernelError {
 
 /// The verifier says EACCES too, but with a log.
 fn is_verifier(error: &(dyn std::error::Error + 'static)) -> bool {
-    chain(error).contains("Verifier output") && chain(error).contains("processed ")
+    let text = whole_chain(error);
+    text.contains(VERIFIER) && text.contains("processed ")
+}
+
+/// True where this thread has neither CAP_PERFMON nor CAP_SYS_ADMIN: the verifier then refuses as unsafe what it lets
+/// others do.
+fn lacks_perfmon() -> bool {
+    /// Bits of `linux/capability.h`.
+    const SYS_ADMIN: u64 = 1 << 21;
+    const PERFMON: u64 = 1 << 38;
+    let Ok(status) = fs::read_to_string("/proc/thread-self/status") else { return false };
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let effective = effective.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok());
+    effective.is_some_and(|bits| bits & (SYS_ADMIN | PERFMON) == 0)
 }
 
 impl From<MapError> for KernelError {
@@ -130,5 +164,23 @@ impl From<ProgramError> for KernelError {
 impl From<rtnetlink::Error> for KernelError {
     fn from(error: rtnetlink::Error) -> Self {
         Self::of("read the interfaces", &error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_verifiers_log_the_reason_is_told_and_nothing_else() {
+        let log = "0: R1=ctx()\n1: (b7) r0 = 0\n; a line of source @ main.rs:1\n\n146: (79) r2 = *(u64 *)(r10 -88)\n\
+                   147: (0f) r2 += r7\nR2 invalid mem access 'scalar'\nverification time 9 usec\nprocessed 113 insns\n";
+        let text = format!("the BPF_PROG_LOAD syscall returned EACCES. {VERIFIER}{log}");
+        assert_eq!(
+            shortened(&text),
+            "the BPF_PROG_LOAD syscall returned EACCES. Verifier output: ; a line of source @ main.rs:1 / \
+             146: (79) r2 = *(u64 *)(r10 -88) / 147: (0f) r2 += r7 / R2 invalid mem access 'scalar'"
+        );
+        assert_eq!(shortened("no space left"), "no space left");
     }
 }

@@ -15,21 +15,23 @@ pub(super) async fn of_xdp(index: u32) -> String {
         .find(|program| program.id() == id)
         .and_then(|program| program.name_as_str().map(str::to_owned))
         .filter(|name| !name.is_empty());
-    let mut text = match name {
+    let program = match name {
         Some(name) => format!("program {name:?} (id {id})"),
         None => format!("program id {id}"),
     };
-    if let Some((pid, command)) = owner(id) {
-        text.push_str(&format!(" of process {pid} ({command})"));
+    match owner(id) {
+        Some((pid, command)) => format!("{program} of process {pid} ({command})"),
+        None => program,
     }
-    text
 }
 
 async fn program_id(index: u32) -> Option<u32> {
     let link = link_by_index(index).await.ok()??;
     link.attributes.iter().find_map(|attribute| match attribute {
         LinkAttribute::Xdp(xdp) => xdp.iter().find_map(|x| match x {
-            LinkXdp::ProgId(id) | LinkXdp::DrvProgId(id) | LinkXdp::SkbProgId(id) | LinkXdp::HwProgId(id) => Some(*id),
+            LinkXdp::ProgId(id) | LinkXdp::DrvProgId(id) | LinkXdp::SkbProgId(id) | LinkXdp::HwProgId(id) => {
+                Some(*id)
+            }
             _ => None,
         }),
         _ => None,
@@ -40,7 +42,9 @@ async fn program_id(index: u32) -> Option<u32> {
 fn owner(program: u32) -> Option<(u32, String)> {
     let wanted = format!("prog_id:\t{program}");
     for entry in fs::read_dir("/proc").ok()?.flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
         let Ok(descriptors) = fs::read_dir(entry.path().join("fdinfo")) else { continue };
         let holds = descriptors.flatten().any(|descriptor| {
             fs::read_to_string(descriptor.path()).is_ok_and(|text| text.lines().any(|line| line == wanted))

@@ -69,7 +69,8 @@ pub async fn default_route_interface() -> Result<String, KernelError> {
     ];
     for query in queries {
         let routes: Vec<RouteMessage> = netlink.handle.route().get(query).execute().try_collect().await?;
-        let index = routes.iter().filter(|route| route.header.destination_prefix_length == 0).find_map(outgoing);
+        let index =
+            routes.iter().filter(|route| route.header.destination_prefix_length == 0).find_map(outgoing);
         if let Some(index) = index {
             let found = names().await?.into_iter().find(|(i, _)| *i == index);
             if let Some((_, name)) = found {

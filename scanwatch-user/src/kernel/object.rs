@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{Array, Map, MapData, PerCpuArray, RingBuf};
-use aya::programs::{SchedClassifier, TestRun, TestRunOptions, Xdp};
+use aya::programs::{SchedClassifier, TestRun, TestRunOptions, TestRunResult, Xdp};
 use aya::{Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
 use scanwatch_common::abi::{Cell, CellKey, Control, ServiceTable, Settings, Side, VERSION};
@@ -126,8 +126,10 @@ impl Kernel {
 
     /// The reader of the kernel programs' own messages.
     pub fn logger(&mut self) -> Result<EbpfLogger<&'static dyn log::Log>, KernelError> {
-        EbpfLogger::init(&mut self.ebpf)
-            .map_err(|error| KernelError::Refused { what: "read the kernel programs' messages", detail: error.to_string() })
+        EbpfLogger::init(&mut self.ebpf).map_err(|error| KernelError::Refused {
+            what: "read the kernel programs' messages",
+            detail: error.to_string(),
+        })
     }
 
     /// Every counter, summed over CPUs, in the order of [`Counter::ALL`].
@@ -145,20 +147,24 @@ impl Kernel {
     /// The kernel refuses frames shorter than an Ethernet header.
     pub fn run(&mut self, frame: &[u8]) -> Result<(), KernelError> {
         let program: &mut Xdp = self.loaded("scanwatch_xdp")?.try_into()?;
-        program.test_run(with_frame(frame))?;
-        Ok(())
+        run(program, frame)
     }
 
     /// The same with the TC program.
     pub fn run_tc(&mut self, frame: &[u8]) -> Result<(), KernelError> {
         let program: &mut SchedClassifier = self.loaded(TC_PROGRAM)?.try_into()?;
-        program.test_run(with_frame(frame))?;
-        Ok(())
+        run(program, frame)
     }
 }
 
-fn with_frame(frame: &[u8]) -> TestRunOptions<'_> {
-    TestRunOptions { data_in: Some(frame), ..TestRunOptions::new() }
+fn run(
+    program: &impl for<'a> TestRun<Opts<'a> = TestRunOptions<'a>, Result = TestRunResult>,
+    frame: &[u8],
+) -> Result<(), KernelError> {
+    match program.test_run(TestRunOptions { data_in: Some(frame), ..TestRunOptions::new() }) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(KernelError::of("run a program on a frame", &error)),
+    }
 }
 
 fn check_version() -> Result<(), KernelError> {
@@ -226,7 +232,8 @@ fn cells_of(ebpf: &Ebpf, name: &str) -> Result<OwnedFd, KernelError> {
 }
 
 fn descriptor(ebpf: &Ebpf, name: &str) -> Result<OwnedFd, KernelError> {
-    let (Map::LruHashMap(data) | Map::Array(data) | Map::RingBuf(data)) = ebpf.map(name).ok_or_else(|| missing(name))?
+    let (Map::LruHashMap(data) | Map::Array(data) | Map::RingBuf(data)) =
+        ebpf.map(name).ok_or_else(|| missing(name))?
     else {
         return Err(missing(name));
     };

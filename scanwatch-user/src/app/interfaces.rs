@@ -1,0 +1,113 @@
+//! The watched interfaces: attached at start, lost, and found again.
+
+use anyhow::Result;
+
+use crate::engine::Engine;
+use crate::kernel::{Attachment, Kernel, KernelError, LinkEvent, default_route_interface, interface_index};
+use crate::policy::{Hook, Interface, Policy};
+
+/// A configured interface and, while it is there, its index.
+struct Watched {
+    wanted: Interface,
+    index: Option<u32>,
+    /// The last failure to attach was logged: it is tried again every epoch, and said once.
+    failed: bool,
+}
+
+/// All configured interfaces.
+pub(super) struct Interfaces {
+    all: Vec<Watched>,
+}
+
+impl Interfaces {
+    /// Attaches to every configured interface; to the one that holds the default route where none is configured.
+    pub(super) async fn open(policy: &Policy, kernel: &mut Kernel, engine: &mut Engine) -> Result<Self> {
+        let mut wanted = policy.interfaces.clone();
+        if wanted.is_empty() {
+            wanted.push(Interface { name: default_route_interface().await?, hook: Hook::Auto });
+        }
+        let mut all = Vec::with_capacity(wanted.len());
+        for wanted in wanted {
+            let attachment = attach(&wanted, kernel).await?;
+            engine.set_interface(attachment.index, &attachment.interface);
+            say(&attachment);
+            all.push(Watched { wanted, index: Some(attachment.index), failed: false });
+        }
+        Ok(Self { all })
+    }
+
+    /// Follows a change that the kernel told.
+    pub(super) async fn changed(&mut self, event: LinkEvent, kernel: &mut Kernel, engine: &mut Engine) {
+        match event {
+            LinkEvent::Gone { index } => self.gone(index, kernel),
+            LinkEvent::Present { index, name } => {
+                // An interface may vanish and come back between two looks: then its index differs.
+                let stale = self.all.iter().find(|w| w.wanted.name == name).and_then(|w| w.index);
+                if let Some(stale) = stale.filter(|stale| *stale != index) {
+                    self.gone(stale, kernel);
+                }
+                if let Some(watched) =
+                    self.all.iter_mut().find(|w| w.wanted.name == name && w.index.is_none())
+                {
+                    watched.attach_again(kernel, engine).await;
+                }
+            }
+        }
+    }
+
+    fn gone(&mut self, index: u32, kernel: &mut Kernel) {
+        if let Some(watched) = self.all.iter_mut().find(|w| w.index == Some(index)) {
+            kernel.detach(index);
+            watched.index = None;
+            watched.failed = false;
+            tracing::warn!("{}: the interface is gone; waiting for it to come back", watched.wanted.name);
+        }
+    }
+
+    /// Tries again what could not be attached.
+    pub(super) async fn retry(&mut self, kernel: &mut Kernel, engine: &mut Engine) {
+        for watched in self.all.iter_mut().filter(|w| w.index.is_none() && w.failed) {
+            watched.attach_again(kernel, engine).await;
+        }
+    }
+
+    /// Detaches from all.
+    pub(super) fn close(&mut self, kernel: &mut Kernel) {
+        for watched in &mut self.all {
+            if let Some(index) = watched.index.take() {
+                kernel.detach(index);
+            }
+        }
+    }
+}
+
+impl Watched {
+    async fn attach_again(&mut self, kernel: &mut Kernel, engine: &mut Engine) {
+        match attach(&self.wanted, kernel).await {
+            Ok(attachment) => {
+                self.index = Some(attachment.index);
+                self.failed = false;
+                engine.set_interface(attachment.index, &attachment.interface);
+                say(&attachment);
+            }
+            Err(error) => {
+                if !self.failed {
+                    tracing::error!("{}: not watched, trying again every 10 s: {error}", self.wanted.name);
+                }
+                self.failed = true;
+            }
+        }
+    }
+}
+
+async fn attach(wanted: &Interface, kernel: &mut Kernel) -> Result<Attachment, KernelError> {
+    let index = interface_index(&wanted.name).await?;
+    kernel.attach(&wanted.name, index, wanted.hook).await
+}
+
+fn say(attachment: &Attachment) {
+    for (mode, reason) in &attachment.refused {
+        tracing::warn!("{}: no {mode}: {reason}", attachment.interface);
+    }
+    tracing::info!("watching {} by {}", attachment.interface, attachment.mode);
+}

@@ -1,0 +1,210 @@
+//! One incident: a scan from its detection to its end.
+
+mod desk;
+mod evidence;
+mod id;
+
+pub use desk::Desk;
+pub use evidence::{Evidence, Target};
+pub use id::IncidentId;
+
+use scanwatch_common::abi::Cell;
+use scanwatch_common::sketch::Hasher;
+
+use super::counts::{Counts, Part};
+use super::pairs::Pair;
+use super::probe::{Element, Probe};
+use super::role::RoleId;
+use super::scan::{CellView, Kind, Scope, Techniques};
+use super::source::{CellId, SourceKey};
+use super::time::Timestamp;
+use super::verdict::{Finding, Rule};
+use super::window::Window;
+use crate::policy::{OTHER, Treatment};
+use std::time::Duration;
+
+/// Records of one incident are this far apart at least, detection and end apart.
+const RECORD_PERIOD: Duration = Duration::from_mins(1);
+/// Growth of the number of pairs that is worth a record.
+const GROWTH: f64 = 10.0;
+
+/// An open incident.
+#[derive(Clone, Debug)]
+pub struct Incident {
+    /// Identity, on every record.
+    pub id: IncidentId,
+    /// Which probes belong to it.
+    pub scope: Scope,
+    /// What becomes of it.
+    pub treatment: Treatment,
+    /// The rule that fired.
+    pub rule: Rule,
+    /// The window in which it fired.
+    pub window: Window,
+    /// Distinct pairs, hosts and ports since it began.
+    pub counts: Counts,
+    /// What there is to show.
+    pub evidence: Evidence,
+    /// First seen.
+    pub first: Timestamp,
+    /// Last seen.
+    pub last: Timestamp,
+    /// Last time it grew: by a pair, or by a service or a technique.
+    pub grew: Timestamp,
+    /// Records so far.
+    pub records: u32,
+    /// Time of the last record.
+    recorded: Timestamp,
+    /// Pairs at the last record.
+    recorded_pairs: f64,
+    /// A service or a network is new since the last record.
+    news: bool,
+}
+
+impl Incident {
+    /// The incident that a finding opens.
+    #[must_use]
+    pub fn open(source: &SourceKey, finding: &Finding, treatment: Treatment, hasher: Hasher) -> Self {
+        let mut incident = Self {
+            id: IncidentId::new(source, finding.scope.direction, finding.scope.kind, finding.first),
+            scope: finding.scope.clone(),
+            treatment,
+            rule: finding.rule,
+            window: finding.window,
+            counts: Counts::default(),
+            evidence: Evidence::default(),
+            first: finding.first,
+            last: finding.last,
+            grew: finding.first,
+            records: 0,
+            recorded: finding.first,
+            recorded_pairs: 0.0,
+            news: false,
+        };
+        incident.take(finding, hasher);
+        incident
+    }
+
+    /// Takes up what a finding of this scan holds.
+    pub fn take(&mut self, finding: &Finding, hasher: Hasher) {
+        for lane in finding.scope.lanes.iter() {
+            self.news |= self.scope.add_lane(lane) && lane.service != OTHER;
+        }
+        for pair in &finding.pairs {
+            self.add(&probe_of(pair, hasher, self.scope.budget));
+            self.last = self.last.max(pair.last);
+        }
+        if self.counts.merge(&finding.counts) {
+            self.grew = self.grew.max(finding.last);
+        }
+        self.first = self.first.min(finding.first);
+        self.last = self.last.max(finding.last);
+    }
+
+    /// Adds a probe that the scope takes.
+    pub fn add(&mut self, probe: &Probe) {
+        self.first = self.first.min(probe.at);
+        self.last = self.last.max(probe.at);
+        let is_new = self.counts.insert(Part::Pairs, probe.element.pair);
+        self.counts.insert(Part::Hosts, probe.element.host);
+        if probe.has_port() {
+            self.counts.insert(Part::Ports, probe.element.port);
+        }
+        self.evidence.note(probe);
+        if is_new {
+            self.evidence.sizes.add(probe.length);
+            self.news |= self.evidence.note_network(probe);
+        }
+        let is_new_lane = self.scope.add_lane(probe.lane());
+        self.news |= is_new_lane && probe.service != OTHER;
+        if is_new || is_new_lane {
+            self.grew = self.grew.max(probe.at);
+        }
+    }
+
+    /// Adds a cell of the kernel, if all of it belongs to the scan: probes whose records were lost are in it too.
+    pub fn add_cell(&mut self, id: CellId, cell: &Cell, (first, last): (Timestamp, Timestamp)) {
+        if !self.scope.takes_cell(&self.counts, &CellView::new(id, &cell.hosts, &cell.ports)) {
+            return;
+        }
+        let mut grew = self.counts.merge_sketch(Part::Pairs, &cell.pairs);
+        grew |= self.counts.merge_sketch(Part::Hosts, &cell.hosts);
+        if !Techniques::PORTLESS.has(id.technique) {
+            grew |= self.counts.merge_sketch(Part::Ports, &cell.ports);
+        }
+        if grew {
+            self.grew = self.grew.max(last);
+            self.evidence.note_zone(id.zone);
+            self.evidence.sizes.add_unless_known(&cell.facts);
+        }
+        self.first = self.first.min(first);
+        self.last = self.last.max(last);
+    }
+
+    /// Becomes a scan of another kind, which is worth a record.
+    pub fn reshape(&mut self, kind: Kind) {
+        self.scope.reshape(kind);
+        self.news = true;
+    }
+
+    /// True where nothing new was seen for the quiet time, or for the rule's window where that is longer.
+    #[must_use]
+    pub fn is_over(&self, now: Timestamp, quiet: Duration) -> bool {
+        now.apart(self.grew) >= quiet.max(self.window.length())
+    }
+
+    /// True where a record is due: something is worth one, and the last is long enough ago.
+    #[must_use]
+    pub fn is_record_due(&self, now: Timestamp) -> bool {
+        let grown = || self.counts.estimate(Part::Pairs).count >= GROWTH * self.recorded_pairs;
+        now.apart(self.recorded) >= RECORD_PERIOD && (self.news || grown())
+    }
+
+    /// Notes that a record is made now, and gives its number within the incident, from 1.
+    pub fn record(&mut self, now: Timestamp) -> u32 {
+        self.records += 1;
+        self.recorded = now;
+        self.recorded_pairs = self.counts.estimate(Part::Pairs).count;
+        self.news = false;
+        self.records
+    }
+}
+
+/// A remembered pair as the probe it was at first.
+fn probe_of(pair: &Pair, hasher: Hasher, role: Option<RoleId>) -> Probe {
+    Probe {
+        at: pair.first,
+        technique: pair.technique,
+        target: pair.target,
+        port: pair.port,
+        zone: pair.zone,
+        service: pair.service,
+        length: pair.length,
+        role,
+        element: Element::of(hasher, &pair.target, pair.port),
+    }
+}
+
+/// What an incident that ended was about. As long as the windows show it, the same pairs are no incident again: only
+/// as much that is new as the rule asks for is.
+#[derive(Clone, Debug)]
+pub struct Footprint {
+    /// What it took.
+    pub scope: Scope,
+    /// What it had touched.
+    pub counts: Counts,
+    /// It was never opened, for lack of room.
+    pub refused: bool,
+    /// Last time a rule fired on it.
+    pub fired: Timestamp,
+}
+
+impl Footprint {
+    /// True where a finding is by the same techniques and holds too little beyond it.
+    #[must_use]
+    pub fn explains(&self, finding: &Finding) -> bool {
+        self.scope.alike(&finding.scope)
+            && finding.scope.techniques.within(self.scope.techniques)
+            && finding.counts.beyond(Part::Pairs, &self.counts) < finding.limit as f64
+    }
+}

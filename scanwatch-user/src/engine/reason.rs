@@ -1,0 +1,114 @@
+//! An incident in one sentence that a tired analyst understands.
+
+use std::time::Duration;
+
+use scanwatch_common::abi::Technique;
+use scanwatch_common::sketch::Estimate;
+
+use super::record::{Action, Snapshot, technique_names};
+use super::scan::{Kind, Techniques};
+use super::severity::RoleVerdict;
+use crate::policy::Direction;
+
+/// Names that are listed before "and more".
+const LISTED_MAX: usize = 3;
+
+/// The sentence.
+#[must_use]
+pub fn reason(action: Action, snapshot: &Snapshot) -> String {
+    let verb = match action {
+        Action::Detected | Action::Ended => "",
+        Action::Updated => "has by now ",
+    };
+    let over = if action == Action::Ended { ", now over" } else { "" };
+    format!(
+        "{source} {verb}{what} ({zone} → {zones}) {time}: a {kind} scan {direction}{role}{over}.",
+        source = snapshot.scanner.address,
+        what = what(snapshot),
+        zone = snapshot.scanner.zone,
+        zones = listed(&snapshot.zones),
+        time = lasted(snapshot.grew.since(snapshot.first)),
+        kind = snapshot.kind.name(),
+        direction = direction(snapshot.direction),
+        role = role(snapshot),
+    )
+}
+
+/// What was done to whom.
+fn what(snapshot: &Snapshot) -> String {
+    let techniques = snapshot.techniques;
+    let hosts = counted(snapshot.hosts, "host");
+    let target = snapshot.host.map_or_else(|| hosts.clone(), |host| host.to_string());
+    if techniques.within(Techniques::PORTLESS) {
+        return look_for(techniques, &target, snapshot);
+    }
+    let ports = if techniques == Techniques::of(&[Technique::Proto]) {
+        counted(snapshot.ports, "IP protocol")
+    } else {
+        counted(snapshot.ports, "port")
+    };
+    let tried = if snapshot.kind == Kind::Horizontal { listed(&snapshot.services) } else { ports };
+    let odd = if techniques.within(Techniques::ODD) {
+        format!(" with flags no stack sends ({})", technique_names(techniques).join(", "))
+    } else {
+        String::new()
+    };
+    format!("tried {tried} on {target}{odd}")
+}
+
+fn look_for(techniques: Techniques, target: &str, snapshot: &Snapshot) -> String {
+    match (techniques.has(Technique::Icmp), techniques.has(Technique::Arp)) {
+        (true, true) => format!("looked for {target} by ICMP and ARP"),
+        (true, false) => format!("sent ICMP requests to {target}"),
+        (false, _) => format!("asked for {} by ARP", counted(snapshot.hosts, "address")),
+    }
+}
+
+fn direction(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Lateral => "from inside the network",
+        Direction::Outbound => "of the internet from inside the network",
+        Direction::Inbound => "from the internet",
+        Direction::Transit => "from the internet through the network",
+    }
+}
+
+fn role(snapshot: &Snapshot) -> String {
+    match &snapshot.role {
+        None => String::new(),
+        Some(role) => match role.verdict {
+            RoleVerdict::Outside => format!(", outside its role `{}`", role.name),
+            RoleVerdict::OverBudget => format!(", over the budget of its role `{}`", role.name),
+        },
+    }
+}
+
+/// A count with its noun, "about" where it may well be off by one.
+fn counted(count: Estimate, noun: &str) -> String {
+    let number = count.rounded();
+    let about = if count.count * count.relative_error >= 1.0 { "about " } else { "" };
+    let plural = match (number, noun) {
+        (1, _) => "",
+        (_, "address") => "es",
+        _ => "s",
+    };
+    format!("{about}{number} {noun}{plural}")
+}
+
+fn listed(names: &[String]) -> String {
+    match names {
+        [] => "unnamed ports".to_owned(),
+        [only] => only.clone(),
+        [first @ .., last] if names.len() <= LISTED_MAX => format!("{} and {last}", first.join(", ")),
+        _ => format!("{} and {} more", names[..LISTED_MAX].join(", "), names.len() - LISTED_MAX),
+    }
+}
+
+fn lasted(time: Duration) -> String {
+    match time.as_secs() {
+        0 => "within a second".to_owned(),
+        s @ 1..120 => format!("in {s} s"),
+        s @ 120..7_200 => format!("in {} min", s / 60),
+        s => format!("in {} h", s / 3_600),
+    }
+}

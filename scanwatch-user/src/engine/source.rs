@@ -1,0 +1,245 @@
+//! One source: who it is, what it did within the windows, and the incidents it is in.
+
+use std::net::IpAddr;
+
+use scanwatch_common::abi::{Address, Cell, CellFacts, Novelty, Side, Technique};
+
+use super::counts::{Counts, Part};
+use super::incident::{Footprint, Incident};
+use super::pairs::{Pair, Pairs};
+use super::probe::{Probe, ip_of};
+use super::role::{RoleId, roles_of};
+use super::time::Timestamp;
+use super::window::{Window, Windowed};
+use crate::policy::{Direction, Policy, ServiceId, ZoneId};
+
+/// Most cells of a source. One that has more gives up the one idle longest.
+pub const CELLS_MAX: usize = 256;
+
+/// Identity of a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SourceKey {
+    /// Address, IPv6 cut to the configured prefix.
+    pub address: Address,
+    /// VLAN ids, outer and inner, 0 where there is no tag.
+    pub vlan: [u16; 2],
+}
+
+/// Identity of a cell within its source. Cells that differ in zone and role alone stand side by side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CellId {
+    /// Technique.
+    pub technique: Technique,
+    /// Service group.
+    pub service: ServiceId,
+    /// Slice of the ports that are in no group.
+    pub bucket: u8,
+    /// Zone of the targets.
+    pub zone: ZoneId,
+    /// The role that covered the probes when they were seen.
+    pub role: Option<RoleId>,
+}
+
+/// What a source did to one service of one zone by one technique.
+#[derive(Clone, Debug)]
+pub struct SourceCell {
+    /// Identity.
+    pub id: CellId,
+    /// Counts by window.
+    pub windowed: Windowed,
+    /// First seen.
+    pub first: Timestamp,
+    /// Last seen.
+    pub last: Timestamp,
+}
+
+/// Who a source is.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// Identity.
+    pub key: SourceKey,
+    /// Address in full, the latest where the key stands for several.
+    pub address: IpAddr,
+    /// Inside or outside.
+    pub side: Side,
+    /// Zone.
+    pub zone: ZoneId,
+    /// Roles that name it.
+    pub roles: Box<[RoleId]>,
+    /// Link-layer address of the last probe, zero where it has none.
+    pub mac: [u8; 6],
+    /// Hop limit of the last probe, 0 where it has none.
+    pub ttl: u8,
+    /// Index of the interface of the last probe.
+    pub interface: u32,
+}
+
+impl Profile {
+    /// Notes what a record shows of its source.
+    pub fn note(&mut self, novelty: &Novelty) {
+        self.address = ip_of(&novelty.source);
+        self.mac = novelty.mac;
+        self.ttl = novelty.ttl;
+        self.interface = novelty.interface;
+    }
+
+    /// Notes what a cell shows of its source, where no record has shown it yet.
+    pub fn note_cell(&mut self, facts: &CellFacts) {
+        if self.interface == 0 {
+            self.mac = facts.mac;
+            self.ttl = facts.ttl;
+            self.interface = facts.interface;
+        }
+    }
+}
+
+/// A source and all that is remembered of it.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Who it is.
+    pub profile: Profile,
+    /// Cells, in the order of their ids.
+    pub cells: Vec<SourceCell>,
+    /// Pairs that no role covers.
+    pub pairs: Pairs,
+    /// Near a threshold when it was last judged: its pairs are kept in numbers.
+    pub suspect: bool,
+    /// Something is new since it was last judged.
+    pub dirty: bool,
+    /// Last seen.
+    pub last: Timestamp,
+    /// Open incidents.
+    pub incidents: Vec<Incident>,
+    /// What ended incidents were about, as long as the windows still show it.
+    pub ended: Vec<Footprint>,
+}
+
+impl Source {
+    /// A source of which nothing is known but its address.
+    #[must_use]
+    pub fn new(policy: &Policy, key: SourceKey, address: &Address, side: Side) -> Self {
+        let address = ip_of(address);
+        Self {
+            profile: Profile {
+                key,
+                address,
+                side,
+                zone: policy.zone_of(address),
+                roles: roles_of(policy, address),
+                mac: [0; 6],
+                ttl: 0,
+                interface: 0,
+            },
+            cells: Vec::new(),
+            pairs: Pairs::default(),
+            suspect: false,
+            dirty: false,
+            last: Timestamp::default(),
+            incidents: Vec::new(),
+            ended: Vec::new(),
+        }
+    }
+
+    /// Direction of what this source does to a zone.
+    #[must_use]
+    pub fn direction(&self, zone: ZoneId) -> Direction {
+        Policy::direction(self.profile.zone, zone)
+    }
+
+    /// Notes a probe in its cell, among the pairs, and in the incidents it belongs to. `now` is the present, and `dropped`
+    /// is told of a cell given up for lack of room.
+    pub fn note(&mut self, id: CellId, probe: &Probe, now: Timestamp, dropped: &mut u64) {
+        let counts = self.counts(id, (probe.at, probe.at), now, dropped);
+        counts.insert(Part::Pairs, probe.element.pair);
+        counts.insert(Part::Hosts, probe.element.host);
+        counts.insert(Part::Ports, probe.element.port);
+        if id.role.is_none() {
+            self.pairs.insert(Pair::of(probe), self.suspect);
+        }
+        for incident in self.incidents_towards(id.zone) {
+            if incident.scope.takes(&incident.counts, probe) {
+                incident.add(probe);
+            }
+        }
+    }
+
+    /// Notes a cell of the kernel, with the times of its first and last novelty. True where anything was new in it.
+    pub fn note_cell(
+        &mut self,
+        id: CellId,
+        cell: &Cell,
+        (first, last): (Timestamp, Timestamp),
+        now: Timestamp,
+        dropped: &mut u64,
+    ) -> bool {
+        // By its first time: a window may lose a little early what only the cell has, but never holds too much.
+        let counts = self.counts(id, (first, last), now, dropped);
+        let mut changed = counts.merge_sketch(Part::Pairs, &cell.pairs);
+        changed |= counts.merge_sketch(Part::Hosts, &cell.hosts);
+        changed |= counts.merge_sketch(Part::Ports, &cell.ports);
+        for incident in self.incidents_towards(id.zone) {
+            incident.add_cell(id, cell, (first, last));
+        }
+        changed
+    }
+
+    fn incidents_towards(&mut self, zone: ZoneId) -> impl Iterator<Item = &mut Incident> {
+        let direction = self.direction(zone);
+        self.incidents.iter_mut().filter(move |incident| incident.scope.direction == direction)
+    }
+
+    /// The counts of a cell at its first time.
+    fn counts(
+        &mut self,
+        id: CellId,
+        (first, last): (Timestamp, Timestamp),
+        now: Timestamp,
+        dropped: &mut u64,
+    ) -> &mut Counts {
+        let index = match self.cells.binary_search_by_key(&id, |cell| cell.id) {
+            Ok(index) => index,
+            Err(_) => self.add_cell(id, first, dropped),
+        };
+        let cell = &mut self.cells[index];
+        cell.first = cell.first.min(first);
+        cell.last = cell.last.max(last);
+        self.last = self.last.max(last);
+        cell.windowed.at(first, now)
+    }
+
+    fn add_cell(&mut self, id: CellId, at: Timestamp, dropped: &mut u64) -> usize {
+        if self.cells.len() >= CELLS_MAX
+            && let Some(idlest) = (0..self.cells.len()).min_by_key(|index| self.cells[*index].last)
+        {
+            self.cells.remove(idlest);
+            *dropped += 1;
+        }
+        let index = self.cells.partition_point(|cell| cell.id < id);
+        self.cells.reserve_exact(usize::from(self.cells.len() == self.cells.capacity()));
+        self.cells.insert(index, SourceCell { id, windowed: Windowed::default(), first: at, last: at });
+        index
+    }
+
+    /// Moves on to `now`: windows roll, and what they have all passed is forgotten.
+    pub fn roll(&mut self, now: Timestamp) {
+        for cell in &mut self.cells {
+            cell.windowed.roll(now);
+        }
+        self.cells.retain(|cell| !cell.windowed.is_empty());
+        self.pairs.forget(now);
+        self.ended.retain(|footprint| now.apart(footprint.fired) < Window::LONGEST.length());
+    }
+
+    /// True where nothing is left of it.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.cells.is_empty() && self.incidents.is_empty() && self.ended.is_empty()
+    }
+
+    /// Bytes it takes, on the heap and in itself.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let cells: usize = self.cells.iter().map(|cell| cell.windowed.heap_bytes()).sum();
+        size_of::<Self>() + self.cells.capacity() * size_of::<SourceCell>() + cells + self.pairs.heap_bytes()
+    }
+}

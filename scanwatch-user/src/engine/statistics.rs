@@ -1,0 +1,205 @@
+//! What is counted beside the incidents, and what of it is shown.
+
+use std::collections::BTreeMap;
+
+use scanwatch_common::sketch::Sketch;
+use serde::Serialize;
+
+use super::Losses;
+use super::role::RoleStatistics;
+use super::scan::Kind;
+use crate::policy::{Direction, OTHER, Policy, ServiceId, Treatment};
+
+/// Services shown.
+const SERVICES_SHOWN: usize = 10;
+
+/// Incidents of one kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct IncidentStatistics {
+    /// Open now.
+    pub open: usize,
+    /// Opened since the start.
+    pub total: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct DirectionLedger {
+    sources: Sketch,
+    incidents: u64,
+}
+
+/// Running counts.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    directions: [DirectionLedger; 4],
+    /// By treatment and kind.
+    incidents: [[IncidentStatistics; Kind::ALL.len()]; 2],
+    /// Incidents that found no room, each scan once.
+    pub refused: u64,
+    /// Cells given up because their source had too many.
+    pub cells_dropped: u64,
+    /// Distinct sources on the internet that tried a service inside.
+    services: BTreeMap<ServiceId, Sketch>,
+}
+
+impl Ledger {
+    /// Counts a source, by its hash, that was seen in a direction.
+    pub fn saw(&mut self, direction: Direction, service: ServiceId, source: u64) {
+        self.directions[direction as usize].sources.insert(source);
+        if direction == Direction::Inbound && service != OTHER {
+            self.services.entry(service).or_default().insert(source);
+        }
+    }
+
+    /// Counts an incident.
+    pub fn opened(&mut self, treatment: Treatment, direction: Direction, kind: Kind) {
+        self.directions[direction as usize].incidents += 1;
+        let incidents = &mut self.incidents[treatment as usize][kind as usize];
+        incidents.open += 1;
+        incidents.total += 1;
+    }
+
+    /// Counts an open incident as one of another kind.
+    pub fn reshaped(&mut self, treatment: Treatment, from: Kind, to: Kind) {
+        let incidents = &mut self.incidents[treatment as usize];
+        incidents[from as usize].open -= 1;
+        incidents[from as usize].total -= 1;
+        incidents[to as usize].open += 1;
+        incidents[to as usize].total += 1;
+    }
+
+    /// Counts an incident as ended.
+    pub fn closed(&mut self, treatment: Treatment, kind: Kind) {
+        self.incidents[treatment as usize][kind as usize].open -= 1;
+    }
+
+    /// Open incidents of a treatment.
+    #[must_use]
+    pub fn open(&self, treatment: Treatment) -> usize {
+        self.incidents[treatment as usize].iter().map(|incidents| incidents.open).sum()
+    }
+
+    /// What of this is shown.
+    #[must_use]
+    pub fn statistics(
+        &self,
+        policy: &Policy,
+        roles: Vec<RoleStatistics>,
+        sources: SourceStatistics,
+        losses: Losses,
+    ) -> Statistics {
+        let direction = |direction: Direction| {
+            let ledger = &self.directions[direction as usize];
+            DirectionStatistics { sources: ledger.sources.estimate().rounded(), incidents: ledger.incidents }
+        };
+        let [vertical, horizontal, block] = self.incidents[Treatment::Alert as usize];
+        Statistics {
+            roles,
+            directions: DirectionsStatistics {
+                lateral: direction(Direction::Lateral),
+                outbound: direction(Direction::Outbound),
+                inbound: direction(Direction::Inbound),
+                transit: direction(Direction::Transit),
+            },
+            incidents: IncidentsStatistics { vertical, horizontal, block, refused: self.refused },
+            services_from_outside: self.services_from_outside(policy),
+            sources,
+            cells_dropped: self.cells_dropped,
+            losses,
+        }
+    }
+
+    fn services_from_outside(&self, policy: &Policy) -> Vec<ServiceStatistics> {
+        let named = self.services.iter().filter_map(|(id, sources)| Some((policy.service(*id)?, sources)));
+        let mut services: Vec<_> = named
+            .map(|(service, sources)| ServiceStatistics {
+                name: service.name.clone(),
+                sources: sources.estimate().rounded(),
+            })
+            .collect();
+        // By name where equal, as the map is in the order of the configuration.
+        services.sort_by(|a, b| b.sources.cmp(&a.sources).then_with(|| a.name.cmp(&b.name)));
+        services.truncate(SERVICES_SHOWN);
+        services
+    }
+}
+
+/// What the engine counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Statistics {
+    /// What each role covered.
+    pub roles: Vec<RoleStatistics>,
+    /// Sources and scans by direction, whether they become alerts or not.
+    pub directions: DirectionsStatistics,
+    /// Incidents with records, by kind.
+    pub incidents: IncidentsStatistics,
+    /// The services most sources on the internet tried inside, most first.
+    pub services_from_outside: Vec<ServiceStatistics>,
+    /// Sources.
+    pub sources: SourceStatistics,
+    /// Cells given up because their source had too many.
+    pub cells_dropped: u64,
+    /// What the kernel could not hand over.
+    pub losses: Losses,
+}
+
+/// By direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct DirectionsStatistics {
+    /// Inside to inside.
+    pub lateral: DirectionStatistics,
+    /// Inside to the internet.
+    pub outbound: DirectionStatistics,
+    /// The internet to inside.
+    pub inbound: DirectionStatistics,
+    /// The internet to the internet.
+    pub transit: DirectionStatistics,
+}
+
+/// One direction since the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct DirectionStatistics {
+    /// Distinct sources of probes.
+    pub sources: u64,
+    /// Scans found.
+    pub incidents: u64,
+}
+
+/// Incidents with records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct IncidentsStatistics {
+    /// Vertical scans.
+    pub vertical: IncidentStatistics,
+    /// Horizontal scans.
+    pub horizontal: IncidentStatistics,
+    /// Block scans.
+    pub block: IncidentStatistics,
+    /// Scans of any treatment for which there was no room.
+    pub refused: u64,
+}
+
+impl IncidentsStatistics {
+    /// Open incidents of every kind.
+    #[must_use]
+    pub const fn open(&self) -> usize {
+        self.vertical.open + self.horizontal.open + self.block.open
+    }
+}
+
+/// One service as seen from outside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ServiceStatistics {
+    /// Name of the service group.
+    pub name: String,
+    /// Distinct sources.
+    pub sources: u64,
+}
+
+/// Sources.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct SourceStatistics {
+    /// Tracked now.
+    pub tracked: usize,
+    /// Given up or not taken for lack of room, since the start.
+    pub dropped: u64,
+}

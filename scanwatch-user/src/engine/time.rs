@@ -1,0 +1,40 @@
+//! Points in time as the engine is given them; it has no clock of its own.
+
+use std::time::Duration;
+
+/// Nanoseconds since the Unix epoch, UTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    /// The time that many nanoseconds after 1 January 1970, 00:00 UTC.
+    #[must_use]
+    pub const fn from_ns(ns: u64) -> Self {
+        Self(ns)
+    }
+
+    /// Nanoseconds since the Unix epoch.
+    #[must_use]
+    pub const fn as_ns(self) -> u64 {
+        self.0
+    }
+
+    /// Whole seconds since the Unix epoch.
+    #[must_use]
+    pub const fn as_secs(self) -> i64 {
+        // 2⁶⁴ nanoseconds are fewer than 2³⁵ seconds.
+        (self.0 / 1_000_000_000).cast_signed()
+    }
+
+    /// Time between this and another moment, whichever comes first: clocks are set back now and then.
+    #[must_use]
+    pub const fn apart(self, other: Self) -> Duration {
+        Duration::from_nanos(self.0.abs_diff(other.0))
+    }
+
+    /// Time passed since `earlier`, zero where that is later.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}

@@ -1,0 +1,148 @@
+//! One scan as a rule found it.
+
+use scanwatch_common::abi::{Address, Technique};
+use scanwatch_common::sketch::Hasher;
+
+use super::super::counts::{Counts, Part};
+use super::super::facts::{Facts, union};
+use super::super::pairs::Pair;
+use super::super::probe::Element;
+use super::super::role::RoleId;
+use super::super::scan::{CellView, Kind, Lane, Lanes, Scope, Techniques};
+use super::super::source::SourceCell;
+use super::super::time::Timestamp;
+use super::super::window::Window;
+use super::Rule;
+use crate::policy::Direction;
+
+/// What a finding is about: findings about the same are one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// Ports of one host.
+    Host(Technique, Address),
+    /// Hosts on one lane.
+    Lane(Lane),
+    /// All that was done by these techniques.
+    All(Techniques),
+    /// A role's budget.
+    Budget(RoleId),
+}
+
+/// A finding.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// Which probes it is about.
+    pub scope: Scope,
+    /// What it is about.
+    pub subject: Subject,
+    /// The rule.
+    pub rule: Rule,
+    /// The shortest window in which the rule fired.
+    pub window: Window,
+    /// The count at which it fires.
+    pub limit: u64,
+    /// Distinct pairs, hosts and ports it is about.
+    pub counts: Counts,
+    /// The pairs themselves, as far as they are remembered.
+    pub pairs: Vec<Pair>,
+    /// First seen.
+    pub first: Timestamp,
+    /// Last seen.
+    pub last: Timestamp,
+}
+
+impl Finding {
+    /// A finding without anything in it.
+    #[must_use]
+    pub fn new(
+        (direction, window): (Direction, Window),
+        kind: Kind,
+        subject: Subject,
+        (rule, limit): (Rule, u64),
+    ) -> Self {
+        let budget = if let Subject::Budget(role) = subject { Some(role) } else { None };
+        let techniques = Techniques::default();
+        Self {
+            scope: Scope { direction, budget, kind, techniques, lanes: Lanes::default() },
+            subject,
+            rule,
+            window,
+            limit,
+            counts: Counts::whole(),
+            pairs: Vec::new(),
+            first: Timestamp::from_ns(u64::MAX),
+            last: Timestamp::default(),
+        }
+    }
+
+    /// With these pairs.
+    #[must_use]
+    pub fn with_pairs<'a>(mut self, hasher: Hasher, pairs: impl IntoIterator<Item = &'a Pair>) -> Self {
+        for pair in pairs {
+            let element = Element::of(hasher, &pair.target, pair.port);
+            self.counts.insert(Part::Pairs, element.pair);
+            self.counts.insert(Part::Hosts, element.host);
+            if !Techniques::PORTLESS.has(pair.technique) {
+                self.counts.insert(Part::Ports, element.port);
+            }
+            self.scope.add_lane(Lane::of(pair.technique, pair.service, pair.port));
+            self.first = self.first.min(pair.first);
+            self.last = self.last.max(pair.last);
+            self.pairs.push(*pair);
+        }
+        self
+    }
+
+    /// With all that these cells counted.
+    #[must_use]
+    pub fn with_cells<'a>(mut self, cells: impl IntoIterator<Item = &'a SourceCell>) -> Self {
+        for cell in cells {
+            let counts = union(self.window, [cell]);
+            self.add_cell(cell, &counts);
+        }
+        self
+    }
+
+    /// With the cells all of which belongs to it: what the pair table did not see.
+    #[must_use]
+    pub fn completed(mut self, facts: &Facts) -> Self {
+        for cell in facts.cells(self.scope.techniques) {
+            let counts = union(self.window, [cell]);
+            let (hosts, ports) = (counts.sketch(Part::Hosts), counts.sketch(Part::Ports));
+            if self.scope.takes_cell(&self.counts, &CellView::new(cell.id, &hosts, &ports)) {
+                self.add_cell(cell, &counts);
+            }
+        }
+        self
+    }
+
+    fn add_cell(&mut self, cell: &SourceCell, counts: &Counts) {
+        self.counts.merge_part(Part::Pairs, counts);
+        self.counts.merge_part(Part::Hosts, counts);
+        if !Techniques::PORTLESS.has(cell.id.technique) {
+            self.counts.merge_part(Part::Ports, counts);
+        }
+        self.scope.add_lane(Lane { technique: cell.id.technique, service: cell.id.service, port: None });
+        if self.pairs.is_empty() {
+            self.first = self.first.min(cell.first);
+            self.last = self.last.max(cell.last);
+        }
+    }
+
+    /// True where both are about the same.
+    #[must_use]
+    pub fn is_about(&self, other: &Self) -> bool {
+        self.scope.direction == other.scope.direction
+            && self.scope.kind == other.scope.kind
+            && self.subject == other.subject
+    }
+
+    /// Adds what a finding of the same scan holds.
+    pub fn merge(&mut self, other: Self) {
+        self.scope.merge(&other.scope);
+        self.counts.merge(&other.counts);
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+        self.pairs.extend(other.pairs);
+    }
+}

@@ -1,0 +1,215 @@
+//! Counts over the last minute and the last ten minutes, in constant memory.
+//!
+//! Each window is two halves, the running one and the one before, merged by union; it so reaches back by half its
+//! length at least and its whole length at most. An element is kept in one place only: in the half of the shortest
+//! window, from which it moves on to the half of the next longer one when the shorter window has passed it. A window is
+//! then the union of its own halves and those of all shorter ones.
+
+use std::time::Duration;
+
+use super::counts::{Counts, Part};
+use super::time::Timestamp;
+
+/// A window over which a source is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Window {
+    /// One minute.
+    Minute,
+    /// Ten minutes.
+    TenMinutes,
+}
+
+impl Window {
+    /// All windows, shortest first. The half of each is a multiple of the half before it.
+    pub const ALL: [Self; 2] = [Self::Minute, Self::TenMinutes];
+    /// The longest window: how long a source's counts are kept.
+    pub const LONGEST: Self = Self::ALL[Self::ALL.len() - 1];
+
+    /// Length of the window.
+    #[must_use]
+    pub const fn length(self) -> Duration {
+        match self {
+            Self::Minute => Duration::from_mins(1),
+            Self::TenMinutes => Duration::from_mins(10),
+        }
+    }
+
+    /// Number of the half in which `at` lies.
+    fn half_of(self, at: Timestamp) -> u32 {
+        let half_s = self.length().as_secs() / 2;
+        u32::try_from(at.as_secs().cast_unsigned() / half_s).unwrap_or(u32::MAX)
+    }
+}
+
+/// Counts of one half of one window.
+#[derive(Clone, Debug)]
+struct Half {
+    /// The window; its number is the order of the halves.
+    window: Window,
+    /// Number of the half.
+    number: u32,
+    counts: Counts,
+}
+
+/// The counts of all windows.
+#[derive(Clone, Debug, Default)]
+pub struct Windowed {
+    halves: Vec<Half>,
+}
+
+impl Windowed {
+    /// Where elements of this time are added; `now` is the present.
+    pub fn at(&mut self, at: Timestamp, now: Timestamp) -> &mut Counts {
+        let (window, number) = (Window::ALL[0], Window::ALL[0].half_of(at));
+        if !self.halves.iter().any(|half| half.window == window && half.number == number) {
+            // So that memory is constant however seldom anybody looks.
+            self.roll(now);
+        }
+        let index = self.place(window, number);
+        &mut self.halves[index].counts
+    }
+
+    fn place(&mut self, window: Window, number: u32) -> usize {
+        if let Some(index) =
+            self.halves.iter().position(|half| half.window == window && half.number == number)
+        {
+            return index;
+        }
+        self.halves.reserve_exact(1);
+        self.halves.push(Half { window, number, counts: Counts::default() });
+        self.halves.len() - 1
+    }
+
+    /// Moves what a window has passed on to the next longer one, and drops what the longest has passed.
+    pub fn roll(&mut self, now: Timestamp) {
+        for (index, window) in Window::ALL.into_iter().enumerate() {
+            let current = window.half_of(now);
+            // Of the future, too, where the clock was set back.
+            let is_past = |half: &Half| half.window == window && half.number.abs_diff(current) > 1;
+            while let Some(at) = self.halves.iter().position(is_past) {
+                let passed = self.halves.swap_remove(at);
+                if let Some(next) = Window::ALL.get(index + 1) {
+                    let halves = (next.length().as_secs() / window.length().as_secs()) as u32;
+                    let place = self.place(*next, passed.number / halves);
+                    self.halves[place].counts.merge(&passed.counts);
+                }
+            }
+        }
+    }
+
+    /// Adds everything within a window to `union`. As of the last [`Self::roll`].
+    pub fn add_to(&self, window: Window, union: &mut Counts) {
+        for half in self.halves.iter().filter(|half| half.window <= window) {
+            union.merge(&half.counts);
+        }
+    }
+
+    /// Set bits of linear counting within a window, those of both halves counted twice: no fewer than the union has.
+    #[must_use]
+    pub fn bits(&self, window: Window, part: Part) -> u32 {
+        self.halves.iter().filter(|half| half.window <= window).map(|half| half.counts.bits(part)).sum()
+    }
+
+    /// True where nothing is left of any window.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.halves.is_empty()
+    }
+
+    /// Bytes on the heap.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        let lists: usize = self.halves.iter().map(|half| half.counts.heap_bytes()).sum();
+        self.halves.capacity() * size_of::<Half>() + lists
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use scanwatch_common::sketch::Hasher;
+
+    const START_S: u64 = 1_800_000_000;
+
+    fn second(s: u64) -> Timestamp {
+        Timestamp::from_ns((START_S + s) * 1_000_000_000)
+    }
+
+    fn hash(n: u64) -> u64 {
+        Hasher::new(1).endpoint(&u128::from(n).to_be_bytes()).host()
+    }
+
+    fn count(windowed: &Windowed, window: Window) -> u64 {
+        let mut union = Counts::default();
+        windowed.add_to(window, &mut union);
+        union.estimate(Part::Hosts).rounded()
+    }
+
+    #[test]
+    fn halves_of_a_window_are_whole_numbers_of_the_halves_before() {
+        for pair in Window::ALL.windows(2) {
+            assert_eq!(pair[1].length().as_secs() % pair[0].length().as_secs(), 0);
+        }
+    }
+
+    #[test]
+    fn an_element_is_in_a_window_for_half_its_length_at_least_and_its_length_at_most() {
+        for offset in [0, 1, 29, 30, 59, 299, 300, 599] {
+            let mut windowed = Windowed::default();
+            windowed.at(second(offset), second(offset)).insert(Part::Hosts, hash(1));
+            let mut left = [None; 2];
+            for age in 0..700 {
+                windowed.roll(second(offset + age));
+                for (window, left) in Window::ALL.into_iter().zip(&mut left) {
+                    if count(&windowed, window) == 0 {
+                        left.get_or_insert(age);
+                    }
+                }
+            }
+            for (window, left) in Window::ALL.into_iter().zip(left) {
+                let length = window.length().as_secs();
+                let left = left.expect("every window ends");
+                assert!((length / 2..=length).contains(&left), "{window:?} from {offset} s: {left} s");
+            }
+            assert!(windowed.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_longer_window_holds_what_the_shorter_ones_hold() {
+        let mut windowed = Windowed::default();
+        for n in 0..600 {
+            windowed.at(second(n), second(n)).insert(Part::Hosts, hash(n));
+            windowed.roll(second(n));
+        }
+        assert!(
+            (58..=62).contains(&count(&windowed, Window::Minute)),
+            "{}",
+            count(&windowed, Window::Minute)
+        );
+        assert!((580..=620).contains(&count(&windowed, Window::TenMinutes)));
+        assert!(windowed.bits(Window::TenMinutes, Part::Hosts) >= 500);
+    }
+
+    #[test]
+    fn late_elements_count_in_the_window_they_belong_to() {
+        let mut windowed = Windowed::default();
+        windowed.at(second(0), second(0)).insert(Part::Hosts, hash(1));
+        windowed.roll(second(200));
+        assert_eq!((count(&windowed, Window::Minute), count(&windowed, Window::TenMinutes)), (0, 1));
+        windowed.roll(second(40_000_000));
+        assert!(windowed.is_empty());
+    }
+
+    #[test]
+    fn memory_does_not_grow_with_time() {
+        let mut windowed = Windowed::default();
+        let mut most = 0;
+        for n in 0..20_000 {
+            windowed.at(second(n), second(n)).insert(Part::Hosts, hash(n % 10));
+            windowed.roll(second(n));
+            most = most.max(windowed.heap_bytes());
+        }
+        assert!(most < 1_000, "{most} bytes");
+    }
+}

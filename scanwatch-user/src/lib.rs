@@ -1,0 +1,14 @@
+//! scanwatch's agent: it loads the kernel programs, drains what they counted, judges it, and raises alerts.
+//!
+//! The arrows go one way: `config` makes a [`policy`]; [`kernel`] carries it out and delivers counts; [`engine`] turns
+//! counts into incidents, without clock or I/O; [`sink`] writes them; [`app`] connects the four.
+
+pub mod app;
+pub mod capture;
+pub mod cli;
+pub mod config;
+pub mod engine;
+pub mod host_tables;
+pub mod kernel;
+pub mod policy;
+pub mod sink;

@@ -1,0 +1,216 @@
+//! Records as documents of the Elastic Common Schema, with the fields that scanwatch adds under `scanwatch`.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use scanwatch_common::sketch::Estimate;
+use serde_json::{Map, Value, json};
+
+use super::Observer;
+use crate::engine::{
+    Action, IncidentEvent, Snapshot, Timestamp, Visibility, attack_techniques, ip_of, technique_names,
+    transport,
+};
+use crate::policy::Direction;
+
+/// The version of the schema that is followed.
+pub const ECS_VERSION: &str = "8.17.0";
+
+/// The document of a record.
+#[must_use]
+pub fn record(event: &IncidentEvent, observer: &Observer) -> Value {
+    let snapshot = &event.snapshot;
+    let mut document = json!({
+        "@timestamp": time(snapshot.at),
+        "ecs": { "version": ECS_VERSION },
+        "event": event_fields(event),
+        "message": snapshot.reason,
+        "network": network(snapshot),
+        "observer": observer_fields(snapshot, observer),
+        "related": { "ip": related(snapshot) },
+        "rule": { "name": snapshot.rule, "ruleset": "scanwatch" },
+        "scanwatch": scanwatch(snapshot),
+        "source": source(snapshot),
+        "threat": threat(snapshot),
+    });
+    if let Some(destination) = destination(snapshot) {
+        document["destination"] = destination;
+    }
+    document
+}
+
+/// RFC 3339 in UTC, to the microsecond.
+fn time(at: Timestamp) -> String {
+    // 2⁶⁴ nanoseconds after 1970 is 2554, well within what can be written.
+    let timestamp = jiff::Timestamp::from_nanosecond(i128::from(at.as_ns())).unwrap_or(jiff::Timestamp::MAX);
+    format!("{timestamp:.6}")
+}
+
+fn event_fields(event: &IncidentEvent) -> Value {
+    let snapshot = &event.snapshot;
+    let action = match event.action {
+        Action::Detected => "scan-detected",
+        Action::Updated => "scan-updated",
+        Action::Ended => "scan-ended",
+    };
+    json!({
+        "action": action,
+        "category": ["network", "intrusion_detection"],
+        "dataset": "scanwatch.scan",
+        "duration": nanos(snapshot.last.since(snapshot.first)),
+        "end": time(snapshot.last),
+        "id": format!("{}-{}", snapshot.incident, snapshot.sequence),
+        "kind": "alert",
+        "module": "scanwatch",
+        "reason": snapshot.reason,
+        "risk_score": snapshot.risk,
+        "sequence": snapshot.sequence,
+        "severity": snapshot.severity as u8,
+        "start": time(snapshot.first),
+        "type": ["info"],
+    })
+}
+
+fn nanos(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn source(snapshot: &Snapshot) -> Value {
+    let scanner = &snapshot.scanner;
+    let mut source = Map::new();
+    source.insert("address".into(), json!(scanner.address.to_string()));
+    source.insert("ip".into(), json!(scanner.address.to_string()));
+    if let Some(mac) = scanner.mac {
+        // RFC 7042, as ECS asks for.
+        let octets = mac.map(|octet| format!("{octet:02X}"));
+        source.insert("mac".into(), json!(octets.join("-")));
+    }
+    source.into()
+}
+
+fn destination(snapshot: &Snapshot) -> Option<Value> {
+    let mut destination = Map::new();
+    if let Some(host) = snapshot.host {
+        destination.insert("address".into(), json!(host.to_string()));
+        destination.insert("ip".into(), json!(host.to_string()));
+    }
+    if let Some(port) = snapshot.port {
+        destination.insert("port".into(), json!(port));
+    }
+    (!destination.is_empty()).then(|| destination.into())
+}
+
+fn network(snapshot: &Snapshot) -> Value {
+    let direction = match snapshot.direction {
+        Direction::Lateral => "internal",
+        Direction::Outbound => "outbound",
+        Direction::Inbound => "inbound",
+        Direction::Transit => "external",
+    };
+    let is_v6 = matches!(snapshot.scanner.address, IpAddr::V6(_));
+    let mut network = Map::new();
+    network.insert("direction".into(), json!(direction));
+    network.insert("type".into(), json!(if is_v6 { "ipv6" } else { "ipv4" }));
+    if let Some(transport) = transport(snapshot.techniques) {
+        let transport = if is_v6 && transport == "icmp" { "ipv6-icmp" } else { transport };
+        network.insert("transport".into(), json!(transport));
+    }
+    let [outer, inner] = snapshot.scanner.vlan;
+    if outer != 0 {
+        network.insert("vlan".into(), json!({ "id": outer.to_string() }));
+    }
+    if inner != 0 {
+        network.insert("inner".into(), json!({ "vlan": { "id": inner.to_string() } }));
+    }
+    network.into()
+}
+
+fn observer_fields(snapshot: &Snapshot, observer: &Observer) -> Value {
+    let mut fields = json!({
+        "hostname": observer.hostname,
+        "product": "scanwatch",
+        "type": "ids",
+        "vendor": "scanwatch",
+        "version": observer.version,
+    });
+    if let Some(interface) = &snapshot.scanner.interface {
+        fields["ingress"] = json!({ "interface": { "name": interface } });
+    }
+    fields
+}
+
+/// Every address in the document.
+fn related(snapshot: &Snapshot) -> Vec<String> {
+    let targets = snapshot.targets.iter().map(|target| ip_of(&target.address));
+    let others: BTreeSet<IpAddr> = targets.chain(snapshot.host).collect();
+    let source = std::iter::once(snapshot.scanner.address);
+    let others = others.into_iter().filter(|address| *address != snapshot.scanner.address);
+    source.chain(others).map(|address| address.to_string()).collect()
+}
+
+fn threat(snapshot: &Snapshot) -> Value {
+    let techniques = attack_techniques(snapshot);
+    let list = |of: fn(&crate::engine::AttackTechnique) -> &'static str| {
+        let mut names: Vec<_> = techniques.iter().map(of).collect();
+        names.dedup();
+        names
+    };
+    json!({
+        "framework": "MITRE ATT&CK",
+        "tactic": { "id": list(|t| t.tactic_id), "name": list(|t| t.tactic) },
+        "technique": { "id": list(|t| t.id), "name": list(|t| t.name) },
+    })
+}
+
+fn scanwatch(snapshot: &Snapshot) -> Value {
+    let visibility = match snapshot.visibility {
+        Visibility::Symmetric => "symmetric",
+        Visibility::OneWay => "one_way",
+    };
+    json!({
+        "incident": { "id": snapshot.incident.to_string() },
+        "losses": { "cells_refused": snapshot.losses.cells_refused, "ring_lost": snapshot.losses.ring_lost },
+        "role": snapshot.role.as_ref().map(|role| &role.name),
+        "role_verdict": snapshot.role.as_ref().map(|role| role.verdict.name()),
+        "scan": scan(snapshot),
+        "visibility": visibility,
+        "zone": { "source": snapshot.scanner.zone, "targets": snapshot.zones },
+    })
+}
+
+fn scan(snapshot: &Snapshot) -> Value {
+    let count = |estimate: Estimate| estimate.rounded();
+    let targets: Vec<Value> = snapshot.targets.iter().map(target).collect();
+    let mut scan = json!({
+        "hosts": count(snapshot.hosts),
+        "kind": snapshot.kind.name(),
+        "pairs": count(snapshot.pairs),
+        "ports": count(snapshot.ports),
+        "relative_error": rounded(snapshot.relative_error(), 4),
+        "services": snapshot.services,
+        "targets": targets,
+        "technique": technique_names(snapshot.techniques),
+        "window_s": snapshot.window.as_secs(),
+    });
+    if let Some(rate) = snapshot.rate {
+        scan["new_pairs_per_s"] = json!(rounded(rate, 3));
+    }
+    if let Some(length) = snapshot.length {
+        scan["length_mean_bytes"] = json!(rounded(length.mean, 1));
+        scan["length_deviation_bytes"] = json!(rounded(length.deviation, 1));
+    }
+    if let Some(ttl) = snapshot.scanner.ttl {
+        scan["ttl"] = json!(ttl);
+    }
+    scan
+}
+
+fn target(target: &crate::engine::Target) -> Value {
+    let ip = ip_of(&target.address).to_string();
+    target.port.map_or_else(|| json!({ "ip": ip }), |port| json!({ "ip": ip, "port": port }))
+}
+
+fn rounded(value: f64, digits: i32) -> f64 {
+    let scale = 10f64.powi(digits);
+    (value * scale).round() / scale
+}

@@ -1,0 +1,211 @@
+//! Documents as they are written, field by field.
+
+use std::io;
+
+use serde_json::{Value, json};
+
+use super::{Lines, Observer, Sink, ecs};
+use crate::engine::IncidentEvent;
+use crate::engine::tests::lab::{Lab, host_in, network, policy, service};
+use crate::policy::{INTERNET, Role, RoleKind};
+
+fn observer() -> Observer {
+    Observer { hostname: "gw1".to_owned(), version: "1.2.3".to_owned() }
+}
+
+/// A document without the fields that are compared elsewhere: samples, and ids that follow from hashes.
+fn document(event: &IncidentEvent) -> Value {
+    let mut document = ecs::record(event, &observer());
+    let incident = event.snapshot.incident.to_string();
+    assert_eq!(document["scanwatch"]["incident"]["id"], incident);
+    assert_eq!(document["event"]["id"], format!("{incident}-{}", event.snapshot.sequence));
+    assert_eq!(document["message"], document["event"]["reason"]);
+    let related = document["related"]["ip"].as_array().unwrap();
+    assert_eq!(related[0], document["source"]["ip"]);
+    for target in document["scanwatch"]["scan"]["targets"].as_array().unwrap() {
+        assert!(related.contains(&target["ip"]), "{target} is related");
+    }
+    document["scanwatch"].as_object_mut().unwrap().remove("incident");
+    document["scanwatch"]["scan"].as_object_mut().unwrap().remove("targets");
+    document["event"].as_object_mut().unwrap().remove("id");
+    document.as_object_mut().unwrap().remove("message");
+    document.as_object_mut().unwrap().remove("related");
+    document
+}
+
+#[test]
+fn a_vertical_scan_in_full() {
+    let mut lab = Lab::new(policy());
+    lab.ether = lab.ether.clone().tag(200).tag(30);
+    lab.scan_ports("10.1.0.99", "10.2.0.10", 1..=20, 10.0);
+    lab.finish();
+    let golden = json!({
+        "@timestamp": "2028-01-03T00:00:02.000000Z",
+        "destination": { "address": "10.2.0.10", "ip": "10.2.0.10" },
+        "ecs": { "version": "8.17.0" },
+        "event": {
+            "action": "scan-ended",
+            "category": ["network", "intrusion_detection"],
+            "dataset": "scanwatch.scan",
+            "duration": 1_800_000_000,
+            "end": "2028-01-03T00:00:01.900000Z",
+            "kind": "alert",
+            "module": "scanwatch",
+            "reason": "10.1.0.99 tried 19 ports on 10.2.0.10 (office → servers) in 1 s: a vertical scan from inside the \
+                       network, now over.",
+            "risk_score": 65,
+            "sequence": 2,
+            "severity": 73,
+            "start": "2028-01-03T00:00:00.100000Z",
+            "type": ["info"],
+        },
+        "network": {
+            "direction": "internal",
+            "inner": { "vlan": { "id": "30" } },
+            "transport": "tcp",
+            "type": "ipv4",
+            "vlan": { "id": "200" },
+        },
+        "observer": {
+            "hostname": "gw1",
+            "ingress": { "interface": { "name": "office0" } },
+            "product": "scanwatch",
+            "type": "ids",
+            "vendor": "scanwatch",
+            "version": "1.2.3",
+        },
+        "rule": { "name": "vertical_known", "ruleset": "scanwatch" },
+        "scanwatch": {
+            "losses": { "cells_refused": 0, "ring_lost": 0 },
+            "role": null,
+            "role_verdict": null,
+            "scan": {
+                "hosts": 1,
+                "kind": "vertical",
+                "length_deviation_bytes": 0.0,
+                "length_mean_bytes": 40.0,
+                "new_pairs_per_s": 10.602,
+                "pairs": 19,
+                "ports": 19,
+                "relative_error": 0.0161,
+                "services": ["file", "other"],
+                "technique": ["syn"],
+                "ttl": 64,
+                "window_s": 60,
+            },
+            "visibility": "one_way",
+            "zone": { "source": "office", "targets": ["servers"] },
+        },
+        "source": { "address": "10.1.0.99", "ip": "10.1.0.99", "mac": "02-00-00-00-00-01" },
+        "threat": {
+            "framework": "MITRE ATT&CK",
+            "tactic": { "id": ["TA0007"], "name": ["Discovery"] },
+            "technique": { "id": ["T1046"], "name": ["Network Service Discovery"] },
+        },
+    });
+    let found = document(lab.events.last().unwrap());
+    assert_eq!(found, golden, "{found:#}");
+}
+
+#[test]
+fn a_horizontal_scan_outside_a_role() {
+    let mut policy = policy();
+    policy.roles.push(Role {
+        name: "egress proxies".to_owned(),
+        kind: RoleKind::Proxy,
+        sources: vec![network("fd00:1::8")],
+        services: Some(vec![service(&policy, "web")]),
+        zones: vec![INTERNET],
+        hosts_max: None,
+        expires_s: None,
+        schedule: None,
+    });
+    let mut lab = Lab::exact(policy);
+    lab.sweep("fd00:1::8", "2001:db8:0:1:0:0:0", 1..=30, 445, 10.0);
+    let found = document(&lab.events[0]);
+    assert_eq!(found["event"]["action"], "scan-detected");
+    assert_eq!(found["network"], json!({ "direction": "outbound", "transport": "tcp", "type": "ipv6" }));
+    assert_eq!(found["destination"], json!({ "port": 445 }));
+    assert_eq!(found["scanwatch"]["role"], json!("egress proxies"));
+    assert_eq!(found["scanwatch"]["scan"]["services"], json!(["smb"]));
+    assert_eq!(found["scanwatch"]["zone"]["targets"], json!(["internet"]));
+    assert_eq!(found["threat"]["technique"]["id"], json!(["T1595.001"]));
+    assert_eq!(found["rule"]["name"], "horizontal_outbound_sensitive");
+    assert_eq!(
+        found["event"]["reason"],
+        "fd00:1::8 tried smb on 30 hosts (office → internet) in 2 s: a horizontal scan of the internet from inside the \
+         network, outside its role `egress proxies`."
+    );
+}
+
+#[test]
+fn a_sweep_without_ports_has_no_port_anywhere() {
+    let mut lab = Lab::exact(policy());
+    for host in 1..=60 {
+        lab.ping("10.1.0.99", &host_in("10.2.0", host));
+        lab.wait(0.1);
+    }
+    let event = &lab.events[0];
+    let found = document(event);
+    assert_eq!(found["network"]["transport"], "icmp");
+    assert_eq!(found["scanwatch"]["scan"]["ports"], 0);
+    assert_eq!(found["scanwatch"]["scan"]["services"], json!([]));
+    assert_eq!(found["threat"]["technique"]["id"], json!(["T1018"]));
+    assert!(found.get("destination").is_none());
+    let targets = ecs::record(event, &observer())["scanwatch"]["scan"]["targets"].clone();
+    assert_eq!(targets.as_array().unwrap().len(), 16);
+    assert!(targets.as_array().unwrap().iter().all(|target| target.get("port").is_none()));
+}
+
+#[test]
+fn targets_have_address_and_port() {
+    let mut lab = Lab::exact(policy());
+    lab.sweep("10.1.0.99", "10.2.0", 1..=30, 8983, 30.0);
+    lab.sweep("10.1.0.99", "10.2.0", 31..=60, 8983, 30.0);
+    lab.wait(0.2);
+    let found = ecs::record(&lab.events[0], &observer());
+    for target in found["scanwatch"]["scan"]["targets"].as_array().unwrap() {
+        assert_eq!(target["port"], 8983);
+        assert!(target["ip"].as_str().unwrap().starts_with("10.2.0."));
+    }
+    assert_eq!(found["scanwatch"]["scan"]["services"], json!(["tcp/8983"]));
+}
+
+/// A pipe that is closed after some lines.
+struct Pipe {
+    lines_left: usize,
+    written: Vec<u8>,
+    error: io::ErrorKind,
+}
+
+impl io::Write for Pipe {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.lines_left = self.lines_left.checked_sub(1).ok_or(self.error)?;
+        self.written.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn each_record_is_one_line_in_one_piece_and_a_closed_pipe_is_no_error() {
+    let mut lab = Lab::new(policy());
+    lab.scan_ports("10.1.0.99", "10.2.0.10", 1..=50, 50.0);
+    lab.finish();
+    let mut pipe = Pipe { lines_left: 2, written: Vec::new(), error: io::ErrorKind::BrokenPipe };
+    let mut lines = Lines::new(&mut pipe, observer());
+    assert!(lines.write(&lab.events[0]).unwrap());
+    assert!(lines.write(&lab.events[1]).unwrap());
+    assert!(!lines.write(&lab.events[1]).unwrap(), "nobody reads any more");
+    lines.flush().unwrap();
+    let text = String::from_utf8(pipe.written).unwrap();
+    assert!(text.ends_with('\n'));
+    let documents: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(documents, [0, 1].map(|event| ecs::record(&lab.events[event], &observer())));
+
+    let mut full = Pipe { lines_left: 0, written: Vec::new(), error: io::ErrorKind::StorageFull };
+    assert!(Lines::new(&mut full, observer()).write(&lab.events[0]).is_err());
+}

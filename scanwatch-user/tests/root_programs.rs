@@ -1,0 +1,60 @@
+//! The kernel takes every program. Needs root.
+
+mod support;
+
+use std::time::Instant;
+
+use scanwatch::kernel::{Kernel, Options};
+use scanwatch::policy::Policy;
+use scanwatch_common::counters::Counter;
+use support::{count, policy, require_root};
+
+/// Where the verifier gives up; the programs keep well below, as other kernels' verifiers count otherwise.
+const INSTRUCTIONS_MAX: u32 = 1_000_000;
+
+#[test]
+fn every_program_is_verified_with_room_to_spare() {
+    require_root();
+    let begun = Instant::now();
+    let mut kernel = Kernel::load(&policy(), Options::default()).expect("the object is loaded");
+    let maps_ms = begun.elapsed().as_millis();
+    let programs = kernel.programs().expect("the kernel takes every program");
+    println!("object {maps_ms} ms, programs {} ms", begun.elapsed().as_millis() - maps_ms);
+    let names: Vec<&str> = programs.iter().map(|program| program.name.as_str()).collect();
+    assert_eq!(names, ["scanwatch_frags", "scanwatch_tc", "scanwatch_xdp"]);
+    for program in &programs {
+        println!("{:<16} {:>7} instructions verified", program.name, program.instructions_verified);
+        assert!(program.instructions_verified > 0, "{program:?}");
+        assert!(program.instructions_verified < INSTRUCTIONS_MAX / 2, "{program:?}");
+    }
+}
+
+#[test]
+fn programs_may_use_what_is_for_gpl_compatible_programs_only() {
+    require_root();
+    let mut kernel = Kernel::load(&policy(), Options::default()).expect("the object is loaded");
+    for program in kernel.programs().expect("the kernel takes every program") {
+        assert!(program.is_gpl_compatible, "{program:?}");
+    }
+}
+
+#[test]
+fn an_empty_configuration_is_loaded_and_counts() {
+    require_root();
+    let mut kernel = Kernel::load(&Policy::default(), Options::default()).expect("the object is loaded");
+    kernel.run(&[0; 64]).expect("the XDP program runs");
+    kernel.run_tc(&[0; 64]).expect("the TC program runs");
+    let counters = kernel.counters().expect("the counters are read");
+    assert_eq!(count(&counters, Counter::NotIp), 2);
+    assert_eq!(counters.iter().map(|(_, n)| n).sum::<u64>(), 2);
+}
+
+#[test]
+fn two_agents_count_apart() {
+    require_root();
+    let mut one = Kernel::load(&policy(), Options::default()).expect("the object is loaded");
+    let other = Kernel::load(&policy(), Options::default()).expect("the object is loaded once more");
+    one.run(&[0; 64]).expect("the XDP program runs");
+    let other = other.counters().expect("the counters are read");
+    assert_eq!(other.iter().map(|(_, n)| n).sum::<u64>(), 0);
+}

@@ -1,0 +1,117 @@
+//! What the tests that load BPF programs share.
+
+#![allow(dead_code, reason = "each test crate that includes this module uses its own part of it")]
+
+pub mod net;
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::unistd::geteuid;
+use scanwatch::host_tables::{Capacity, HostTables, ZonePrefix};
+use scanwatch::policy::{Limits, Network, Policy, Service, Zone};
+use scanwatch_common::abi::Settings;
+use scanwatch_common::counters::Counter;
+
+/// Longest wait for anything the kernel does by itself.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The interface that `BPF_PROG_TEST_RUN` pretends frames come in by: the loopback interface, 1 in every namespace.
+pub const LOOPBACK: u32 = 1;
+
+/// Zone of 10.0.0.0/8 and of IPv6 that is ours.
+pub const OFFICE: u8 = 1;
+/// Zone of 10.0.1.0/24 and fd00:1::/32, inside the office's blocks.
+pub const SERVERS: u8 = 2;
+/// Zone of 10.0.1.128/25 and of single addresses, inside the servers' blocks.
+pub const VAULT: u8 = 3;
+/// Zone of 172.16.0.0/12.
+pub const PARTNERS: u8 = 4;
+
+/// Stops a test that cannot do its work without rights.
+///
+/// # Panics
+/// Where this is not root.
+pub fn require_root() {
+    assert!(geteuid().is_root(), "this test loads BPF programs: run it as root, e.g. by `cargo xtask test`");
+}
+
+/// Nested zones of both families, a few services, and maps small enough for several tests at a time.
+pub fn policy() -> Policy {
+    let zone = |name: &str, networks: &[(&str, u8)]| Zone {
+        name: name.to_owned(),
+        networks: networks.iter().map(|(address, prefix)| network(address, *prefix)).collect(),
+    };
+    let service = |name: &str, tcp: &[u16], udp: &[u16]| Service {
+        name: name.to_owned(),
+        tcp: tcp.to_vec(),
+        udp: udp.to_vec(),
+        sensitive: false,
+    };
+    Policy {
+        zones: vec![
+            zone("office", &[("10.0.0.0", 8), ("fd00::", 8), ("2001:db8:1::", 48), ("fe80::", 10)]),
+            zone("servers", &[("10.0.1.0", 24), ("fd00:1::", 32)]),
+            zone("vault", &[("10.0.1.128", 25), ("10.0.1.7", 32), ("fd00:1::7", 128)]),
+            zone("partners", &[("172.16.0.0", 12)]),
+        ],
+        services: vec![
+            service("web", &[80, 443], &[443]),
+            service("smb", &[139, 445], &[]),
+            service("dns", &[53], &[53, 5353]),
+        ],
+        limits: Limits { cells_internal: 8_192, cells_external: 4_096, ..Limits::default() },
+        ..Policy::default()
+    }
+}
+
+/// The same, with every source worth a cell from its first pair on.
+pub fn admitting() -> Policy {
+    let mut policy = policy();
+    policy.limits.admit_internal = 1;
+    policy.limits.admit_external = 1;
+    policy
+}
+
+/// Tables on the host as the kernel's are under this policy and seed.
+pub fn host_tables(policy: &Policy, seed: Option<u64>) -> HostTables {
+    let limits = &policy.limits;
+    let settings = Settings {
+        seed: seed.unwrap_or(Settings::SEED),
+        admit_internal: limits.admit_internal,
+        admit_external: limits.admit_external,
+        source_prefix_v6_internal: limits.source_prefix_v6_internal,
+        source_prefix_v6_external: limits.source_prefix_v6_external,
+        ..Settings::DEFAULT
+    };
+    let mut zones = Vec::new();
+    for (zone, number) in policy.zones.iter().zip(1..) {
+        for network in &zone.networks {
+            let (network, prefix) = network.mapped();
+            zones.push(ZonePrefix { network, prefix, zone: number });
+        }
+    }
+    let cells_max = [limits.cells_internal as usize, limits.cells_external as usize];
+    HostTables::new(settings, zones, policy.service_table(), Capacity { cells_max, ..Capacity::DEFAULT })
+}
+
+/// Waits until something is so; what is behind the driver of an interface happens when the kernel gets to it.
+///
+/// # Panics
+/// Where it does not become so.
+pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < PATIENCE, "not within {} s: {what}", PATIENCE.as_secs());
+        thread::yield_now();
+    }
+}
+
+/// A counter among those the kernel gave.
+pub fn count(counters: &[(Counter, u64)], wanted: Counter) -> u64 {
+    counters.iter().filter(|(counter, _)| *counter == wanted).map(|(_, n)| n).sum()
+}
+
+fn network(address: &str, prefix: u8) -> Network {
+    Network { address: address.parse().expect("an address"), prefix }
+}
