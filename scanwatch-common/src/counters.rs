@@ -128,6 +128,8 @@ counters! {
     NotNovel = "not_novel",
     /// Contact that told its cell something.
     Novel = "novel",
+    /// What an internal source tried first, told to its cell when the source got one: beside the contact at hand.
+    FirstNovel = "first_novel",
     /// Cell created.
     CellCreated = "cell_created",
     /// Cell that could not be created.

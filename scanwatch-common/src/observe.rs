@@ -145,15 +145,15 @@ fn contact<P: Packet + ?Sized, T: Tables>(
     }
     record.interface = interface;
     record.reserved = 0;
-    if seen.payload == sighting::UDP
-        && let Some(reason) = first_datagram(record, &mut seen, tables)
-    {
-        return reason;
-    }
     if seen.reversed != 0 {
         core::mem::swap(&mut record.source, &mut record.target);
     }
     if let Some(reason) = refuse(&seen, &record.source, &record.target) {
+        return reason;
+    }
+    if seen.payload == sighting::UDP
+        && let Some(reason) = first_datagram(record, &mut seen, tables)
+    {
         return reason;
     }
     record.source_port = seen.source_port;
@@ -168,7 +168,7 @@ fn contact<P: Packet + ?Sized, T: Tables>(
 
 /// Tells the first datagram of a flow, and its first answer, from all others; `None` for these two.
 #[inline(always)]
-fn first_datagram<T: Tables>(record: &Novelty, seen: &mut Sighting, tables: &mut T) -> Option<Counter> {
+fn first_datagram<T: Tables>(record: &mut Novelty, seen: &mut Sighting, tables: &mut T) -> Option<Counter> {
     let settings = tables.settings();
     let tick = tables.tick();
     let idle = settings.flow_idle_ticks;
@@ -186,7 +186,10 @@ fn first_datagram<T: Tables>(record: &Novelty, seen: &mut Sighting, tables: &mut
         Flow::Known => return Some(Counter::UdpKnown),
         Flow::Answered => return Some(Counter::UdpAnswered),
         Flow::Answer => {
-            seen.answered(true);
+            // The target's: everything about it is the other way round.
+            seen.answered();
+            core::mem::swap(&mut record.source, &mut record.target);
+            core::mem::swap(&mut seen.source_port, &mut seen.target_port);
             return None;
         }
     }
@@ -202,7 +205,7 @@ fn first_datagram<T: Tables>(record: &Novelty, seen: &mut Sighting, tables: &mut
         line.note(from, true, tick, idle);
     }
     if talks {
-        seen.answered(false);
+        seen.answered();
         return None;
     }
     let from_service =
@@ -247,8 +250,12 @@ fn count_contact<T: Tables>(seen: &Sighting, record: &mut Novelty, tables: &mut 
                 let then = *first;
                 *first = first_of(record);
                 restore(record, &then);
-                // What comes of it is told by its own counters; the frame at hand has a way out of its own.
-                count_pair(side, record, tables);
+                // The frame at hand has a way out of its own.
+                match count_pair(side, record, tables) {
+                    Counter::Novel => tables.count(Counter::FirstNovel),
+                    Counter::CellRefused => tables.count(Counter::CellRefused),
+                    _ => {}
+                }
                 if let Some(now) = tables.first_contact(side, source, way) {
                     restore(record, now);
                 }

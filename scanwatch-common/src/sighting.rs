@@ -5,7 +5,7 @@
 //! two looks. It goes through memory ([`crate::observe::Tables::settle`]), and comes out as numbers of which the
 //! verifier knows nothing, so the rest is walked once.
 
-use crate::abi::{CellKey, Outcome};
+use crate::abi::{CellKey, Outcome, Technique};
 use crate::classify::{Contact, View};
 use crate::counters::Counter;
 use crate::observe::Passage;
@@ -66,8 +66,10 @@ pub struct Sighting {
 const _: () = assert!(size_of::<Sighting>() == 24);
 
 impl Sighting {
+    /// What these headers and this contact come to.
     #[inline(always)]
-    pub(crate) fn new(headers: &Headers, contact: &Contact, passage: Passage) -> Self {
+    #[must_use]
+    pub fn new(headers: &Headers, contact: &Contact, passage: Passage) -> Self {
         let (payload, udp_payload) = match &headers.payload {
             Payload::Tcp(tcp) => (if tcp.cut { TCP_CUT } else { TCP }, 0),
             Payload::Udp(udp) => (UDP, udp.payload),
@@ -112,14 +114,10 @@ impl Sighting {
         self.contact >> 4 == outcome as u8
     }
 
-    /// Turns a first datagram into the answer that it is.
+    /// Turns a datagram into the answer that it is.
     #[inline(always)]
-    pub(crate) fn answered(&mut self, reversed: bool) {
-        self.contact = CellKey::contact_of(crate::abi::Technique::Udp, Outcome::Answered);
+    pub(crate) fn answered(&mut self) {
+        self.contact = CellKey::contact_of(Technique::Udp, Outcome::Answered);
         self.counter = Counter::UdpAnswered as u16;
-        if reversed {
-            self.reversed = 1;
-            core::mem::swap(&mut self.source_port, &mut self.target_port);
-        }
     }
 }

@@ -170,8 +170,8 @@ fn protocol_contact(protocol: u8, outcome: Outcome) -> Result<Contact, Counter> 
             | 137,
             _,
         ) => Err(Counter::CarrierProtocol),
-        (_, Outcome::Tried) => Ok(Contact::tried(Technique::Proto, 0, protocol as u16)),
-        _ => Ok(Contact::refused(Technique::Proto, 0, protocol as u16)),
+        (_, Outcome::Tried) => Ok(Contact::tried(Technique::Proto, 0, u16::from(protocol))),
+        _ => Ok(Contact::refused(Technique::Proto, 0, u16::from(protocol))),
     }
 }
 

@@ -10,9 +10,13 @@ pub(super) const UDP: u8 = 17;
 pub(super) const ICMPV6: u8 = 58;
 pub(super) const SCTP: u8 = 132;
 /// UDP-Lite (RFC 3828): ports where UDP has them.
-const UDP_LITE: u8 = 136;
+pub(super) const UDP_LITE: u8 = 136;
 
 const ICMP_HEADER: usize = 8;
+/// ICMPv6 types of the neighbour messages that have a subject, and the least length of these (RFC 4861, 7.1).
+const SOLICITATION: u8 = 135;
+const ADVERTISEMENT: u8 = 136;
+const NEIGHBOUR_MESSAGE: usize = 24;
 const TCP_HEADER: usize = 20;
 /// Bytes of a TCP header before its flags; a first fragment that ends there hides them.
 const TCP_BEFORE_FLAGS: usize = 14;
@@ -104,7 +108,15 @@ pub(super) fn parse<P: Packet + ?Sized, R>(
         ICMP | ICMPV6 if (protocol == ICMPV6) == is_v6 => {
             let h = within::<P, ICMP_HEADER>(packet, part)?;
             if is_unreachable(h[0], h[1], is_v6) {
-                return then(Payload::Unreachable(quote::parse(packet, part.at + ICMP_HEADER, is_v6)?));
+                return then(Payload::Unreachable(quote::parse(
+                    packet,
+                    part.at + ICMP_HEADER,
+                    part.length - ICMP_HEADER,
+                    is_v6,
+                )?));
+            }
+            if is_v6 && matches!(h[0], SOLICITATION | ADVERTISEMENT) && part.length < NEIGHBOUR_MESSAGE {
+                return Err(Counter::Malformed);
             }
             let icmp = Icmp { kind: h[0], code: h[1] };
             then(if is_v6 { Payload::IcmpV6(icmp) } else { Payload::Icmp(icmp) })

@@ -80,6 +80,19 @@ fn a_datagram_of_the_same_tick_writes_nothing() {
     assert_eq!(line, before);
 }
 
+#[test]
+fn a_flow_is_known_as_long_as_it_lives_and_asking_writes_nothing() {
+    let mut line = FlowLine::default();
+    assert!(!line.knows(flow(1), 0, IDLE));
+    line.note(flow(1), true, 5, IDLE);
+    let before = line;
+    assert!(line.knows(flow(1), 5, IDLE));
+    assert!(line.knows(flow(1), 5 + IDLE, IDLE));
+    assert!(!line.knows(flow(1), 6 + IDLE, IDLE));
+    assert!(!line.knows(flow(2), 5, IDLE));
+    assert_eq!(line, before);
+}
+
 /// A line by the book: a list, most recently used last.
 #[derive(Default)]
 struct Model {
