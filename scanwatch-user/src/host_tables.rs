@@ -13,6 +13,8 @@ use scanwatch_common::observe::{Ports, Tables};
 use scanwatch_common::sketch::{DoorSet, FirstContact, FlowLine};
 use std::collections::{HashMap, VecDeque};
 
+use crate::policy::Policy;
+
 /// What host tables may hold, internal sources first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capacity {
@@ -64,6 +66,28 @@ pub struct HostTables {
 }
 
 impl HostTables {
+    /// Empty tables as the kernel's are under this policy.
+    #[must_use]
+    pub fn under(policy: &Policy) -> Self {
+        let limits = &policy.limits;
+        let settings = Settings {
+            admit_internal: limits.admit_internal,
+            admit_external: limits.admit_external,
+            source_prefix_v6_internal: limits.source_prefix_v6_internal,
+            source_prefix_v6_external: limits.source_prefix_v6_external,
+            ..Settings::DEFAULT
+        };
+        let zones = policy.zones.iter().zip(1..).flat_map(|(zone, number)| {
+            zone.networks.iter().map(move |network| {
+                let (network, prefix) = network.mapped();
+                ZonePrefix { network, prefix, zone: number }
+            })
+        });
+        let cells_max = [limits.cells_internal as usize, limits.cells_external as usize];
+        let capacity = Capacity { cells_max, ..Capacity::DEFAULT };
+        Self::new(settings, zones.collect(), policy.service_table(), capacity)
+    }
+
     /// Empty tables. Where networks nest, the longest prefix decides.
     #[must_use]
     pub fn new(

@@ -43,7 +43,7 @@ pub struct Kernel {
     pub(super) ebpf: Ebpf,
     pub(super) holds: HashMap<u32, Hold>,
     control: Array<MapData, Raw<Control>>,
-    state: Control,
+    pub(super) state: Control,
     cells: Vec<(Side, [OwnedFd; 2])>,
     drainer: Drainer,
 }
@@ -85,7 +85,8 @@ impl Kernel {
         Ok(kernel)
     }
 
-    fn tell(&mut self) -> Result<(), KernelError> {
+    /// Tells the programs [`Self::state`].
+    pub(super) fn tell(&mut self) -> Result<(), KernelError> {
         Ok(self.control.set(0, Raw(self.state), 0)?)
     }
 
