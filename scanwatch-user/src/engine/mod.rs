@@ -14,6 +14,7 @@
 
 mod counts;
 mod facts;
+mod fan;
 mod incident;
 mod interfaces;
 mod pairs;
@@ -28,8 +29,10 @@ mod sources;
 mod statistics;
 mod threat;
 mod time;
+mod tool;
 mod verdict;
 mod window;
+mod world;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -59,6 +62,7 @@ use scanwatch_common::abi::{Address, Cell, CellKey, Novelty, Outcome, Settings, 
 use scanwatch_common::sketch::Hasher;
 use serde::Serialize;
 
+use facts::Context;
 use incident::Desk;
 use interfaces::Interfaces;
 use probe::{Element, Probe};
@@ -66,11 +70,18 @@ use role::{Coverage, covering};
 use source::{CellId, Source, SourceKey};
 use sources::Sources;
 use statistics::Ledger;
+use tool::Tool;
+use world::World;
 
-use crate::policy::Policy;
+use crate::policy::{Policy, ZoneId};
 
 /// Time between two looks at open incidents, which change by time alone.
 const TEND_PERIOD: Duration = Duration::from_secs(1);
+/// Pairs of all sources together: 72 MB.
+const PAIRS_MAX: usize = 1_500_000;
+/// Pairs from which a source is judged once a [`CALM`], not at each call.
+const MANY: usize = 128;
+const CALM: Duration = Duration::from_secs(1);
 /// Time between two searches for sources that can be forgotten.
 const SWEEP_PERIOD: Duration = Duration::from_mins(1);
 
@@ -90,10 +101,17 @@ pub struct Engine {
     hasher: Hasher,
     sources: Sources,
     coverage: Coverage,
+    world: World,
     ledger: Ledger,
     losses: Losses,
     /// Sources of which something is new.
     dirty: Vec<SourceKey>,
+    /// Sources to be judged at some time, whatever comes.
+    due: BTreeSet<(Timestamp, SourceKey)>,
+    /// Pairs of all sources, a few too many.
+    pairs: usize,
+    /// When watching began.
+    began: Option<Timestamp>,
     /// Sources in open incidents.
     watched: BTreeSet<SourceKey>,
     /// The present, as of the last call that told it.
@@ -113,9 +131,13 @@ impl Engine {
             hasher: Hasher::new(Settings::DEFAULT.seed),
             sources: Sources::new(policy.limits.sources),
             coverage: Coverage::new(&policy),
+            world: World::default(),
             ledger: Ledger::default(),
             losses: Losses::default(),
             dirty: Vec::new(),
+            due: BTreeSet::new(),
+            pairs: 0,
+            began: None,
             watched: BTreeSet::new(),
             now: Timestamp::default(),
             tended: Timestamp::default(),
@@ -133,10 +155,11 @@ impl Engine {
     /// no kernel program of this version makes, are left out.
     pub fn novelty(&mut self, now: Timestamp, novelty: &Novelty, at: Timestamp) {
         self.now = now;
+        self.began.get_or_insert(at);
         let key = &novelty.key;
-        let (Some(technique), Some(Outcome::Tried)) = (key.technique(), key.outcome()) else { return };
+        let (Some(technique), Some(outcome)) = (key.technique(), key.outcome()) else { return };
         let side = if novelty.side == Side::Internal as u8 { Side::Internal } else { Side::External };
-        let sighting = Sighting { side, key, address: &novelty.source, technique, at };
+        let sighting = Sighting { side, key, address: &novelty.source, contact: (technique, outcome), at };
         let who = self.hasher.endpoint(&key.source).host();
         let Some((source, id)) = sighting.place(&mut self.sources, &self.policy, &mut self.ledger, who)
         else {
@@ -149,29 +172,48 @@ impl Engine {
             port: novelty.target_port,
             zone: key.zone,
             service: key.service,
+            direction: source.direction_to(&novelty.target, key.zone),
             length: novelty.length,
+            tool: if outcome == Outcome::Tried { Tool::of(technique, novelty) } else { Tool::None },
             role: id.role,
             element: Element::of(self.hasher, &novelty.target, novelty.target_port),
         };
-        source.profile.note(novelty);
-        source.note(id, &probe, now, &mut self.ledger.cells_dropped);
-        if let Some(role) = id.role {
-            self.coverage.note(role, who, &probe.element);
+        self.world.note(novelty, source.profile.key, (technique, outcome), at);
+        let before = source.pairs.all().len();
+        let room = (now, self.pairs < PAIRS_MAX);
+        if outcome == Outcome::Tried {
+            source.profile.note(novelty);
+            source.note(id, &probe, room, &mut self.ledger.cells_dropped);
+            if let Some(role) = id.role {
+                self.coverage.note(role, who, &probe.element);
+            }
+        } else if !is_own_service(&self.policy, &self.world, novelty, technique) {
+            let zones = (source.profile.zone, key.zone);
+            if technique.is_tcp() {
+                learn_road(&mut self.world, source, &probe, (zones, outcome));
+            }
+            source.note_outcome(id, &probe, room, &mut self.ledger.cells_dropped);
         }
+        self.pairs = (self.pairs + source.pairs.all().len()).saturating_sub(before);
         mark(&mut self.dirty, source);
     }
 
     /// Takes a cell of an epoch that has ended, with the times of its first and last novelty.
     pub fn cell(&mut self, side: Side, key: &CellKey, cell: &Cell, first: Timestamp, last: Timestamp) {
-        let (Some(technique), Some(Outcome::Tried)) = (key.technique(), key.outcome()) else { return };
-        let sighting = Sighting { side, key, address: &key.source, technique, at: first };
+        let (Some(technique), Some(outcome)) = (key.technique(), key.outcome()) else { return };
+        if outcome == Outcome::Continued {
+            return;
+        }
+        let sighting = Sighting { side, key, address: &key.source, contact: (technique, outcome), at: first };
         let who = self.hasher.endpoint(&key.source).host();
         let Some((source, id)) = sighting.place(&mut self.sources, &self.policy, &mut self.ledger, who)
         else {
             return;
         };
-        source.profile.note_cell(&cell.facts);
-        if let Some(role) = id.role {
+        if id.is_tried() {
+            source.profile.note_cell(&cell.facts);
+        }
+        if let Some(role) = id.role.filter(|_| id.is_tried()) {
             self.coverage.note_cell(role, who, cell);
         }
         if source.note_cell(id, cell, (first, last), self.now, &mut self.ledger.cells_dropped) {
@@ -195,15 +237,8 @@ impl Engine {
     pub fn judge(&mut self, now: Timestamp) -> Vec<IncidentEvent> {
         self.now = now;
         let mut events = Vec::new();
-        for key in std::mem::take(&mut self.dirty) {
-            let Some(source) = self.sources.get_mut(&key) else { continue };
-            source.dirty = false;
-            source.roll(now);
-            let verdict = verdict::judge(&self.policy, self.hasher, source, now);
-            source.suspect = verdict.near;
-            if !verdict.findings.is_empty() {
-                self.at_desk(key, now, &mut events, |desk, source| desk.settle(source, verdict.findings));
-            }
+        for key in self.to_judge(now) {
+            self.judge_source(key, now, &mut events);
         }
         if now.apart(self.tended) >= TEND_PERIOD {
             for key in self.watched.clone() {
@@ -215,9 +250,72 @@ impl Engine {
         }
         if now.apart(self.swept) >= SWEEP_PERIOD {
             self.sources.sweep(now);
+            self.world.sweep(now);
+            self.pairs = self.sources.pairs();
             self.swept = now;
         }
         events
+    }
+
+    /// Sources of which something is new, and those whose time has come.
+    fn to_judge(&mut self, now: Timestamp) -> Vec<SourceKey> {
+        let mut keys = std::mem::take(&mut self.dirty);
+        let later = self.due.split_off(&(now.plus(Duration::from_nanos(1)), SourceKey::MIN));
+        for (_, key) in std::mem::replace(&mut self.due, later) {
+            if let Some(source) = self.sources.get_mut(&key) {
+                source.due = None;
+                if !source.dirty {
+                    source.dirty = true;
+                    keys.push(key);
+                }
+            }
+        }
+        keys
+    }
+
+    fn judge_source(&mut self, key: SourceKey, now: Timestamp, events: &mut Vec<IncidentEvent>) {
+        let Some(source) = self.sources.get_mut(&key) else { return };
+        source.dirty = false;
+        if source.pairs.all().len() >= MANY && now.apart(source.judged) < CALM {
+            let again = source.judged.plus(CALM);
+            self.remind(key, again.max(now));
+            return;
+        }
+        source.judged = now;
+        source.roll(now);
+        let mut fan = std::mem::take(&mut source.fan);
+        let Some(source) = self.sources.get(&key) else { return };
+        let context = Context {
+            policy: &self.policy,
+            hasher: self.hasher,
+            world: &self.world,
+            sources: &self.sources,
+            now,
+            began: self.began.unwrap_or(now),
+        };
+        let verdict = verdict::judge(context, source, &mut fan);
+        if let Some(source) = self.sources.get_mut(&key) {
+            source.fan = fan;
+        }
+        if let Some(again) = verdict.again {
+            self.remind(key, again);
+        }
+        if !verdict.findings.is_empty() {
+            self.at_desk(key, now, events, |desk, source| desk.settle(source, verdict.findings));
+        }
+    }
+
+    /// Has a source judged at a time, at the latest.
+    fn remind(&mut self, key: SourceKey, at: Timestamp) {
+        let Some(source) = self.sources.get_mut(&key) else { return };
+        if let Some(known) = source.due {
+            if known <= at {
+                return;
+            }
+            self.due.remove(&(known, key));
+        }
+        source.due = Some(at);
+        self.due.insert((at, key));
     }
 
     /// Ends every open incident.
@@ -280,7 +378,7 @@ struct Sighting<'a> {
     key: &'a CellKey,
     /// Source in full where it is known, before any cut.
     address: &'a Address,
-    technique: Technique,
+    contact: (Technique, Outcome),
     at: Timestamp,
 }
 
@@ -302,9 +400,10 @@ impl Sighting<'_> {
         let make = || Source::new(policy, source_key, self.address, self.side);
         let source = sources.get_or_insert(source_key, self.side, make, evicted)?;
         let CellKey { zone, service, bucket, .. } = *self.key;
-        let role = covering(policy, &source.profile.roles, self.at, self.technique, zone, service);
+        let (technique, outcome) = self.contact;
+        let role = covering(policy, &source.profile.roles, self.at, technique, zone, service);
         ledger.saw(source.direction(zone), service, who);
-        Some((source, CellId { technique: self.technique, service, bucket, zone, role }))
+        Some((source, CellId { technique, service, bucket, zone, role, outcome }))
     }
 }
 
@@ -313,5 +412,31 @@ fn mark(dirty: &mut Vec<SourceKey>, source: &mut Source) {
     if !source.dirty {
         source.dirty = true;
         dirty.push(source.profile.key);
+    }
+}
+
+/// True for a segment that a client refuses a server it had a conversation with: the end of that conversation.
+fn is_own_service(policy: &Policy, world: &World, novelty: &Novelty, technique: Technique) -> bool {
+    technique == Technique::Ack
+        && (policy.services.iter().any(|service| service.tcp.contains(&novelty.source_port))
+            || world.is_serving((novelty.source, novelty.source_port)))
+}
+
+/// Learns where answers are seen: who goes on with a conversation whose answer never came by was answered unseen.
+fn learn_road(
+    world: &mut World,
+    source: &Source,
+    probe: &Probe,
+    (zones, outcome): ((ZoneId, ZoneId), Outcome),
+) {
+    match outcome {
+        Outcome::Answered => world.answered(zones),
+        Outcome::Continued => {
+            let pair = source.pairs.get(Technique::Syn, &probe.target, probe.port);
+            if pair.is_some_and(|pair| pair.is_tried() && !pair.is_answered()) {
+                world.answered_unseen(zones, probe.target);
+            }
+        }
+        Outcome::Tried | Outcome::Refused => {}
     }
 }

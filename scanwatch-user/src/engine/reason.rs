@@ -5,7 +5,7 @@ use std::time::Duration;
 use scanwatch_common::abi::Technique;
 use scanwatch_common::sketch::Estimate;
 
-use super::record::{Action, Snapshot, technique_names};
+use super::record::{Action, Snapshot, Visibility, technique_names};
 use super::scan::{Kind, Techniques};
 use super::severity::RoleVerdict;
 use crate::policy::Direction;
@@ -22,11 +22,12 @@ pub fn reason(action: Action, snapshot: &Snapshot) -> String {
     };
     let over = if action == Action::Ended { ", now over" } else { "" };
     format!(
-        "{source} {verb}{what} ({zone} → {zones}) {time}: a {kind} scan {direction}{role}{over}.",
+        "{source} {verb}{what} ({zone} → {zones}) {time}, {outcome}: a {kind} scan {direction}{role}{over}.",
         source = snapshot.scanner.address,
         what = what(snapshot),
         zone = snapshot.scanner.zone,
         zones = listed(&snapshot.zones),
+        outcome = outcome(snapshot),
         time = lasted(snapshot.grew.since(snapshot.first)),
         kind = snapshot.kind.name(),
         direction = direction(snapshot.direction),
@@ -49,7 +50,7 @@ fn what(snapshot: &Snapshot) -> String {
     };
     let tried = if snapshot.kind == Kind::Horizontal { listed(&snapshot.services) } else { ports };
     let odd = if techniques.within(Techniques::ODD) {
-        format!(" with flags no stack sends ({})", technique_names(techniques).join(", "))
+        format!(" with flags no stack sends ({})", technique_names(techniques, false).join(", "))
     } else {
         String::new()
     };
@@ -61,6 +62,26 @@ fn look_for(techniques: Techniques, target: &str, snapshot: &Snapshot) -> String
         (true, true) => format!("looked for {target} by ICMP and ARP"),
         (true, false) => format!("sent ICMP requests to {target}"),
         (false, _) => format!("asked for {} by ARP", counted(snapshot.hosts, "address")),
+    }
+}
+
+/// What became of it.
+fn outcome(snapshot: &Snapshot) -> String {
+    if snapshot.visibility == Visibility::OneWay {
+        return "answers unseen".to_owned();
+    }
+    let pairs = snapshot.pairs.rounded();
+    let answered = snapshot.answered.rounded().min(pairs);
+    let refused = snapshot.refused.rounded().min(pairs - answered);
+    let silent = pairs - answered - refused;
+    let parts = [(refused, "refused"), (silent, "silent"), (answered, "answered")];
+    match parts.iter().find(|(count, _)| *count == pairs) {
+        Some((_, what)) => format!("all {what}"),
+        None => {
+            let named = parts.iter().filter(|(count, _)| *count > 0);
+            let named: Vec<String> = named.map(|(count, what)| format!("{count} {what}")).collect();
+            format!("{} of {pairs}", named.join(", "))
+        }
     }
 }
 

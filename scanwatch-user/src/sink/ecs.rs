@@ -182,6 +182,7 @@ fn scan(snapshot: &Snapshot) -> Value {
     let count = |estimate: Estimate| estimate.rounded();
     let targets: Vec<Value> = snapshot.targets.iter().map(target).collect();
     let mut scan = json!({
+        "answered": count(snapshot.answered),
         "hosts": count(snapshot.hosts),
         "kind": snapshot.kind.name(),
         "pairs": count(snapshot.pairs),
@@ -189,7 +190,8 @@ fn scan(snapshot: &Snapshot) -> Value {
         "relative_error": rounded(snapshot.relative_error(), 4),
         "services": snapshot.services,
         "targets": targets,
-        "technique": technique_names(snapshot.techniques),
+        "refused": count(snapshot.refused),
+        "technique": technique_names(snapshot.techniques, snapshot.connects),
         "window_s": snapshot.window.as_secs(),
     });
     if let Some(rate) = snapshot.rate {
@@ -199,6 +201,9 @@ fn scan(snapshot: &Snapshot) -> Value {
         scan["length_mean_bytes"] = json!(rounded(length.mean, 1));
         scan["length_deviation_bytes"] = json!(rounded(length.deviation, 1));
     }
+    if let Some(tool) = snapshot.tool {
+        scan["tool"] = json!(tool);
+    }
     if let Some(ttl) = snapshot.scanner.ttl {
         scan["ttl"] = json!(ttl);
     }
@@ -206,8 +211,11 @@ fn scan(snapshot: &Snapshot) -> Value {
 }
 
 fn target(target: &crate::engine::Target) -> Value {
-    let ip = ip_of(&target.address).to_string();
-    target.port.map_or_else(|| json!({ "ip": ip }), |port| json!({ "ip": ip, "port": port }))
+    let mut fields = json!({ "answered": target.answered, "ip": ip_of(&target.address).to_string() });
+    if let Some(port) = target.port {
+        fields["port"] = json!(port);
+    }
+    fields
 }
 
 fn rounded(value: f64, digits: i32) -> f64 {

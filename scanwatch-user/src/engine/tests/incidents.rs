@@ -225,7 +225,7 @@ fn two_techniques_on_one_host_are_one_incident() {
     lab.finish();
     let ended = lab.the_end();
     assert_eq!(lab.detected().len(), 1);
-    assert_eq!(crate::engine::technique_names(ended.techniques), ["syn", "xmas", "udp"]);
+    assert_eq!(crate::engine::technique_names(ended.techniques, ended.connects), ["syn", "xmas", "udp"]);
 }
 
 #[test]
@@ -239,7 +239,7 @@ fn another_technique_on_the_same_ports_after_the_end_is_another_incident() {
     }
     lab.wait(120.0);
     let ended = lab.snapshots(Action::Ended);
-    let techniques: Vec<_> = ended.iter().map(|s| crate::engine::technique_names(s.techniques)).collect();
+    let techniques: Vec<_> = ended.iter().map(|s| crate::engine::technique_names(s.techniques, s.connects)).collect();
     assert_eq!(techniques, [["syn"], ["xmas"]]);
 }
 

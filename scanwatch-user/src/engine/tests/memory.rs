@@ -109,7 +109,7 @@ fn a_clock_set_back_or_forward_by_years_neither_hangs_nor_leaves_anything_behind
 fn records_of_no_known_technique_are_left_out() {
     let mut lab = Lab::new(policy());
     let mut novelty = scanwatch_common::abi::Novelty::EMPTY;
-    novelty.key.technique = u8::MAX;
+    novelty.key.contact = u8::MAX;
     let at = Timestamp::from_ns(1);
     lab.engine.novelty(at, &novelty, at);
     lab.engine.cell(Side::Internal, &novelty.key, &Cell::EMPTY, at, at);

@@ -121,7 +121,7 @@ fn host_discovery_before_a_sweep_is_part_of_it() {
     let (detected, ended) = (lab.the_detection(), lab.the_end());
     assert_eq!(detected.incident, ended.incident);
     assert_eq!(ended.services, ["smb", "web"]);
-    let names: Vec<_> = crate::engine::technique_names(ended.techniques);
+    let names: Vec<_> = crate::engine::technique_names(ended.techniques, ended.connects);
     assert_eq!(names, ["syn", "icmp"]);
 }
 

@@ -1,7 +1,6 @@
 //! One scan as a rule found it.
 
 use scanwatch_common::abi::{Address, Technique};
-use scanwatch_common::sketch::Hasher;
 
 use super::super::counts::{Counts, Part};
 use super::super::facts::{Facts, union};
@@ -77,7 +76,8 @@ impl Finding {
 
     /// With these pairs.
     #[must_use]
-    pub fn with_pairs<'a>(mut self, hasher: Hasher, pairs: impl IntoIterator<Item = &'a Pair>) -> Self {
+    pub fn with_pairs<'a>(mut self, facts: &Facts, pairs: impl IntoIterator<Item = &'a Pair>) -> Self {
+        let hasher = facts.context().hasher;
         for pair in pairs {
             let element = Element::of(hasher, &pair.target, pair.port);
             self.counts.insert(Part::Pairs, element.pair);
@@ -127,6 +127,16 @@ impl Finding {
             self.first = self.first.min(cell.first);
             self.last = self.last.max(cell.last);
         }
+    }
+
+    /// The shortest window in which as many pairs were new as the rule asks for.
+    #[must_use]
+    pub fn pace(&self) -> Window {
+        let fits = |window: &Window| {
+            let new = self.pairs.iter().filter(|pair| self.last.since(pair.first) < window.length());
+            new.count() as u64 >= self.limit
+        };
+        Window::ALL.into_iter().take_while(|window| *window < self.window).find(fits).unwrap_or(self.window)
     }
 
     /// True where both are about the same.
