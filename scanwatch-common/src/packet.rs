@@ -8,6 +8,13 @@ pub trait Packet {
     /// `N` bytes from `offset`, or `None` where the packet does not hold them all.
     fn bytes<const N: usize>(&self, offset: usize) -> Option<[u8; N]>;
 
+    /// The same value, which has no bits but those of `MASK`, and of which the kernel's verifier knows no more than that: it
+    /// would follow every sum of header lengths through all that lies behind them.
+    #[inline(always)]
+    fn forget<const MASK: usize>(&self, value: usize) -> usize {
+        value
+    }
+
     /// Tag control information of the outer VLAN tag, where the network card or the stack took it off the frame.
     #[inline(always)]
     fn stripped_tag(&self) -> Option<u16> {

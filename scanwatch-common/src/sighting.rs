@@ -66,6 +66,23 @@ pub struct Sighting {
 const _: () = assert!(size_of::<Sighting>() == 24);
 
 impl Sighting {
+    /// Nothing seen.
+    pub(crate) const NOTHING: Self = Self {
+        network_at: 0,
+        payload_at: 0,
+        vlan: [0; 2],
+        source_port: 0,
+        target_port: 0,
+        udp_payload: 0,
+        counter: 0,
+        contact: 0,
+        reversed: 0,
+        network: 0,
+        payload: 0,
+        through: 0,
+        reserved: [0; 3],
+    };
+
     /// What these headers and this contact come to.
     #[inline(always)]
     #[must_use]

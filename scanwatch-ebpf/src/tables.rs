@@ -9,11 +9,11 @@ use scanwatch_common::abi::{
     Novelty, Settings, Side,
 };
 use scanwatch_common::observe::{Clock, Ports, Tables};
+use scanwatch_common::parse::OFFSET_MASK;
 use scanwatch_common::sighting::Sighting;
 use scanwatch_common::sketch::{DoorSet, FirstContact, FlowLine};
 
 use crate::maps;
-use crate::view::OFFSET_MASK;
 
 /// Entries of a set of the doorkeeper.
 const DOOR_WAYS: u32 = (FIRST_CONTACTS / DOOR_SETS_INTERNAL) as u32;
@@ -155,14 +155,26 @@ impl Tables for KernelTables {
 
     #[inline(always)]
     fn create_cell(&mut self, side: Side, key: &CellKey) -> Option<&mut Cell> {
+        self.cell_or_new(side, key).map(|(cell, _)| cell)
+    }
+
+    /// The map is chosen once: each choice is a branch, and the verifier would follow every combination of them.
+    #[inline(always)]
+    fn cell_or_new(&mut self, side: Side, key: &CellKey) -> Option<(&mut Cell, bool)> {
+        let cells = self.cells(side);
+        if let Some(cell) = cells.get_ptr_mut(key) {
+            // SAFETY: as in `cell`.
+            return Some((unsafe { aligned(cell) }, false));
+        }
         let empty = maps::EMPTY_CELL.get(0)?;
         // Another CPU may have been first: then its cell is found below.
-        let inserted = self.cells(side).insert(key, empty, u64::from(BPF_NOEXIST));
-        if inserted.is_err() && self.cells(side).get_ptr(key).is_none() {
+        let is_new = cells.insert(key, empty, u64::from(BPF_NOEXIST)).is_ok();
+        let Some(cell) = cells.get_ptr_mut(key) else {
             self.refused = true;
             return None;
-        }
-        self.cell(side, key)
+        };
+        // SAFETY: as in `cell`.
+        Some((unsafe { aligned(cell) }, is_new))
     }
 
     #[inline(always)]
@@ -179,7 +191,9 @@ impl Tables for KernelTables {
         };
         match ring.reserve::<Novelty>(0) {
             Some(mut slot) => {
-                slot.write(*novelty);
+                // SAFETY: the slot is a live record of the ring, which the kernel aligns to 8 bytes; as words, for a copy of
+                // bytes is a loop that the verifier goes through step by step.
+                unsafe { *aligned(slot.as_mut_ptr()) = *novelty };
                 slot.submit(0);
                 true
             }
@@ -196,8 +210,8 @@ impl Tables for KernelTables {
             slot.read_volatile()
         };
         // A mask, not a comparison: the compiler may compare a copy, and then the verifier has no bound.
-        settled.network_at &= OFFSET_MASK;
-        settled.payload_at &= OFFSET_MASK;
+        settled.network_at &= OFFSET_MASK as u16;
+        settled.payload_at &= OFFSET_MASK as u16;
         Some(settled)
     }
 

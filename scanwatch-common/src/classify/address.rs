@@ -39,6 +39,13 @@ pub(crate) fn words(address: &Address) -> (u64, u64) {
     ((value >> 64) as u64, value as u64)
 }
 
+/// The address of these two words.
+#[inline(always)]
+#[must_use]
+pub(crate) fn from_words(high: u64, low: u64) -> Address {
+    (u128::from(high) << 64 | u128::from(low)).to_be_bytes()
+}
+
 #[inline(always)]
 fn same(a: &Address, b: &Address) -> bool {
     let ((a, b), (c, d)) = (words(a), words(b));

@@ -6,7 +6,7 @@ mod address;
 mod tcp;
 
 pub use address::refuse;
-pub(crate) use address::words;
+pub(crate) use address::{from_words, words};
 pub use tcp::flags as tcp_flags;
 
 use crate::abi::{Outcome, Technique};

@@ -1,7 +1,7 @@
 //! IPv6 with extension headers and fragments (RFC 8200).
 
 use super::transport::Part;
-use super::{Payload, transport};
+use super::{OFFSET_MASK, Payload, transport};
 use crate::abi::{Novelty, is_mapped};
 use crate::counters::Counter;
 use crate::packet::{Packet, be16};
@@ -75,30 +75,31 @@ struct Chain {
 /// Follows the extension headers to the transport header.
 #[inline(always)]
 fn walk<P: Packet + ?Sized>(packet: &P, mut at: usize, mut next: u8) -> Result<Chain, Counter> {
-    let mut first_of_many = false;
+    let mut more = 0;
     for _ in 0..EXTENSIONS_MAX {
         if !is_extension(next) {
             break;
         }
         let e = packet.bytes::<8>(at).ok_or(Counter::Truncated)?;
         let units = usize::from(e[1]);
-        at += match next {
+        let length = match next {
             FRAGMENT => {
                 let fragment = be16(&e, 2);
                 if fragment & 0xfff8 != 0 {
                     return Err(Counter::LaterFragment);
                 }
-                first_of_many |= fragment & 1 != 0;
+                more |= fragment & 1;
                 8
             }
             AUTHENTICATION => (units + 2) * 4,
             _ => (units + 1) * 8,
         };
+        at = packet.forget::<OFFSET_MASK>(at + length);
         next = e[0];
     }
     match next {
         NO_NEXT => Err(Counter::NoNextHeader),
         next if is_extension(next) => Err(Counter::ExtensionsTooMany),
-        next => Ok(Chain { next, at, first_of_many }),
+        next => Ok(Chain { next, at, first_of_many: packet.forget::<1>(usize::from(more)) != 0 }),
     }
 }

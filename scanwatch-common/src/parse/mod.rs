@@ -23,6 +23,11 @@ pub use transport::{Icmp, Sctp, Tcp, Udp};
 use crate::counters::Counter;
 use crate::packet::Packet;
 
+/// Offsets of network headers: behind two tags and a PPPoE session's header.
+const LINK_MASK: usize = 0x3f;
+/// Offsets of all headers: two tags, 40 bytes of IPv6 and six extension headers of 2,048 bytes.
+pub const OFFSET_MASK: usize = 0x3fff;
+
 /// Link-layer facts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Link {
@@ -104,6 +109,7 @@ pub fn ethernet_then<P: Packet + ?Sized, R>(
     if ether_type == ethernet::PPPOE {
         (ether_type, network_at) = pppoe::parse(packet, network_at)?;
     }
+    let network_at = packet.forget::<LINK_MASK>(network_at);
     let with =
         |network| move |payload, payload_at| then(Headers { link, network, network_at, payload_at, payload });
     match ether_type {
