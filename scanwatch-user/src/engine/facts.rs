@@ -8,7 +8,6 @@ use scanwatch_common::sketch::{Estimate, Hasher};
 
 use super::counts::{Counts, Part};
 use super::pairs::Pair;
-use super::probe::same_network;
 use super::scan::Techniques;
 use super::source::{Source, SourceCell};
 use super::sources::Sources;
@@ -250,12 +249,6 @@ impl<'a> Facts<'a> {
     pub fn is_known(&self, pair: &Pair) -> bool {
         let group = self.context().policy.service(pair.service);
         pair.port < WELL_KNOWN || group.is_some_and(|group| group.name != PEER)
-    }
-
-    /// True where the source and a target are neighbours.
-    #[must_use]
-    pub fn is_neighbour(&self, target: &Address) -> bool {
-        same_network(&self.overview.source.profile.key.address, target)
     }
 }
 

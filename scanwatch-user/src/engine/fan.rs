@@ -126,12 +126,10 @@ impl FanOut {
     /// Bytes on the heap.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        let slots: usize = self.usual.iter().map(|usual| usual.slots.capacity() * size_of::<(u64, u32)>()).sum();
+        let slots: usize =
+            self.usual.iter().map(|usual| usual.slots.capacity() * size_of::<(u64, u32)>()).sum();
         let hosts: usize = self.held.iter().map(|held| held.hosts.len() * size_of::<Address>()).sum();
-        slots
-            + hosts
-            + self.usual.capacity() * size_of::<Usual>()
-            + self.held.capacity() * size_of::<Held>()
+        slots + hosts + self.usual.capacity() * size_of::<Usual>() + self.held.capacity() * size_of::<Held>()
     }
 }
 

@@ -201,7 +201,7 @@ impl Engine {
     /// Takes a cell of an epoch that has ended, with the times of its first and last novelty.
     pub fn cell(&mut self, side: Side, key: &CellKey, cell: &Cell, first: Timestamp, last: Timestamp) {
         let (Some(technique), Some(outcome)) = (key.technique(), key.outcome()) else { return };
-        if outcome == Outcome::Continued {
+        if matches!(outcome, Outcome::Refused | Outcome::Continued) {
             return;
         }
         let sighting = Sighting { side, key, address: &key.source, contact: (technique, outcome), at: first };

@@ -17,7 +17,7 @@ use super::window::Window;
 use crate::policy::{Direction, ServiceId, ZoneId};
 
 /// Pairs of an ordinary source.
-pub const ROOM: usize = 48;
+pub const ROOM: usize = 32;
 /// Pairs of a suspect.
 pub const ROOM_SUSPECT: usize = 1_024;
 /// Pairs that failed, or lie inside, from which a source is a suspect.
@@ -174,7 +174,9 @@ impl Pairs {
                     self.find(&pair.key()).unwrap_or_else(|at| at)
                 };
                 if self.sorted.len() == self.sorted.capacity() {
-                    self.sorted.reserve_exact((self.sorted.len() / 2).max(4));
+                    let more = (self.sorted.len() / 2).max(4);
+                    let room = ROOM.saturating_sub(self.sorted.len());
+                    self.sorted.reserve_exact(if room > 0 { more.min(room) } else { more });
                 }
                 self.sorted.insert(at, pair);
             }
@@ -217,13 +219,15 @@ impl Pairs {
 
     /// True where so many contacts failed, lie inside or are too young to tell that each pair counts.
     fn is_suspicious(&self, now: Timestamp) -> bool {
-        let failed = |pair: &&Pair| !pair.is_answered() && pair.last.since(pair.first) < Window::LONGEST.length();
+        let failed =
+            |pair: &&Pair| !pair.is_answered() && pair.last.since(pair.first) < Window::LONGEST.length();
         let mut suspicious = 0;
         let mut inside = 0;
         for pair in &self.sorted {
             suspicious += usize::from(failed(&pair) && now.apart(pair.last) >= YOUNG || pair.is_refused());
             inside += usize::from(
-                matches!(pair.direction, Direction::Lateral) || now.apart(pair.first) < Duration::from_mins(1),
+                matches!(pair.direction, Direction::Lateral)
+                    || now.apart(pair.first) < Duration::from_mins(1),
             );
             if suspicious >= SUSPICIOUS || inside >= INSIDE {
                 return true;

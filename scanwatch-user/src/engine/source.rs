@@ -171,7 +171,11 @@ impl Source {
     /// Direction of what this source does to a host: neighbours are inside, whatever the zones say of public networks.
     #[must_use]
     pub fn direction_to(&self, target: &Address, zone: ZoneId) -> Direction {
-        if same_network(&self.profile.key.address, target) { Direction::Lateral } else { self.direction(zone) }
+        if same_network(&self.profile.key.address, target) {
+            Direction::Lateral
+        } else {
+            self.direction(zone)
+        }
     }
 
     /// Notes a probe in its cell, among the pairs, and in the incidents it belongs to. `now` is the present, and `dropped`
@@ -199,11 +203,10 @@ impl Source {
         (now, may_grow): (Timestamp, bool),
         dropped: &mut u64,
     ) {
-        if id.outcome != Outcome::Continued {
+        if id.outcome == Outcome::Answered {
             let counts = self.counts(id, (probe.at, probe.at), now, dropped);
             counts.insert(Part::Pairs, probe.element.pair);
             counts.insert(Part::Hosts, probe.element.host);
-            counts.insert(Part::Ports, probe.element.port);
         }
         if id.role.is_none() {
             self.mark(probe, id.outcome, may_grow);
@@ -252,7 +255,9 @@ impl Source {
         let counts = self.counts(id, (first, last), now, dropped);
         let mut changed = counts.merge_sketch(Part::Pairs, &cell.pairs);
         changed |= counts.merge_sketch(Part::Hosts, &cell.hosts);
-        changed |= counts.merge_sketch(Part::Ports, &cell.ports);
+        if id.is_tried() {
+            changed |= counts.merge_sketch(Part::Ports, &cell.ports);
+        }
         let direction = self.direction(id.zone);
         for incident in self.incidents_towards(direction).filter(|_| id.is_tried()) {
             incident.add_cell(id, cell, (first, last));
@@ -309,7 +314,10 @@ impl Source {
     /// True where nothing is left of it.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.cells.is_empty() && self.pairs.all().is_empty() && self.incidents.is_empty() && self.ended.is_empty()
+        self.cells.is_empty()
+            && self.pairs.all().is_empty()
+            && self.incidents.is_empty()
+            && self.ended.is_empty()
     }
 
     /// Bytes it takes, on the heap and in itself.

@@ -46,10 +46,15 @@ impl Tool {
         const BARE: u16 = 40;
         const WITH_MSS: u16 = 44;
         if !technique.is_tcp() || probe.window == 0 && probe.sequence == 0 {
-            return if technique == Technique::Udp && probe.ip_id == 54_321 { Self::ZMap } else { Self::None };
+            return if technique == Technique::Udp && probe.ip_id == 54_321 {
+                Self::ZMap
+            } else {
+                Self::None
+            };
         }
         let v4 = is_mapped(&probe.target);
-        let target = u32::from_be_bytes([probe.target[12], probe.target[13], probe.target[14], probe.target[15]]);
+        let target =
+            u32::from_be_bytes([probe.target[12], probe.target[13], probe.target[14], probe.target[15]]);
         let folded = target ^ u32::from(probe.target_port) ^ probe.sequence;
         let extra = if v4 { 0 } else { 20 };
         if v4 && probe.ip_id == 54_321 {

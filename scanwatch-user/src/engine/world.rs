@@ -55,7 +55,13 @@ pub struct World {
 
 impl World {
     /// Notes who sent the packet of a record, and what else it shows of others than its source.
-    pub fn note(&mut self, novelty: &Novelty, source: SourceKey, (technique, outcome): (Technique, Outcome), at: Timestamp) {
+    pub fn note(
+        &mut self,
+        novelty: &Novelty,
+        source: SourceKey,
+        (technique, outcome): (Technique, Outcome),
+        at: Timestamp,
+    ) {
         match outcome {
             Outcome::Tried => {
                 self.is_alive(novelty.source, at);
@@ -206,4 +212,3 @@ impl World {
         }
     }
 }
-

@@ -81,7 +81,8 @@ impl Evidence {
     #[must_use]
     pub fn targets(&self) -> Vec<Target> {
         let answers: BTreeSet<_> = self.answers.values().copied().collect();
-        let others = self.sample.values().filter(|target| !answers.contains(&Target { answered: true, ..**target }));
+        let others =
+            self.sample.values().filter(|target| !answers.contains(&Target { answered: true, ..**target }));
         let others: BTreeSet<_> = others.copied().collect();
         answers.into_iter().chain(others).take(TARGETS_MAX).collect()
     }

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use scanwatch_common::abi::{Address, Technique};
 
-use super::super::fan::{FanOut, Held};
 use super::super::facts::{Facts, Overview};
+use super::super::fan::{FanOut, Held};
 use super::super::pairs::Pair;
 use super::super::scan::{Kind, Lane};
 use super::super::time::Timestamp;

@@ -57,7 +57,11 @@ pub(super) fn rule_of(context: &Context, direction: Direction, window: Window, l
     let (rule, share) = if is(PEER) {
         (if inside { Rule::HorizontalOutbound } else { Rule::HorizontalOutboundNoisy }, 0.9)
     } else if context.is_sensitive(lane.service, direction) {
-        if inside { (Rule::HorizontalLateralSensitive, 0.25) } else { (Rule::HorizontalOutboundSensitive, 0.5) }
+        if inside {
+            (Rule::HorizontalLateralSensitive, 0.25)
+        } else {
+            (Rule::HorizontalOutboundSensitive, 0.5)
+        }
     } else if inside {
         (Rule::HorizontalLateral, 0.25)
     } else if is(WEB) {
@@ -84,8 +88,12 @@ impl Hosts<'_> {
         let context = facts.context();
         let limit = |rule: Rule| rule.limit(&context.policy.thresholds, facts.window);
         let inside = is_inside(facts.direction);
-        let failed: Vec<&Address> =
-            self.hosts.iter().filter(|(_, host)| host.bad && !host.excused).map(|(address, _)| address).collect();
+        let failed: Vec<&Address> = self
+            .hosts
+            .iter()
+            .filter(|(_, host)| host.bad && !host.excused)
+            .map(|(address, _)| address)
+            .collect();
         let (rule, share) = rule_of(context, facts.direction, facts.window, lane);
         let reaches = |n: &u64| {
             let mut tried = self.hosts.len();
@@ -138,9 +146,8 @@ fn twins(facts: &Facts) -> usize {
         return 0;
     }
     let start = facts.window.start(context.now);
-    let is_twin = |key: &&super::super::source::SourceKey| {
-        is_mapped(&key.address) != is_mapped(&profile.key.address)
-    };
+    let is_twin =
+        |key: &&super::super::source::SourceKey| is_mapped(&key.address) != is_mapped(&profile.key.address);
     let twins = context.world.sources_of(profile.mac).filter(is_twin);
     let pairs = twins.filter_map(|key| context.sources.get(key)).flat_map(|source| source.pairs.all());
     let answered = pairs.filter(|pair| {

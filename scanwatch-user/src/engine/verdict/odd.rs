@@ -58,7 +58,8 @@ fn flags(facts: &Facts, verdict: &mut Verdict) {
         }
         found = numberless;
     }
-    let techniques = found.iter().fold(Techniques::default(), |all, pair| all.and(Techniques::of(&[pair.technique])));
+    let techniques =
+        found.iter().fold(Techniques::default(), |all, pair| all.and(Techniques::of(&[pair.technique])));
     let subject = Subject::All(if techniques.within(Techniques::ODD) { Techniques::ODD } else { techniques });
     let finding = Finding::new(facts.place(), kind_of(&found), subject, (Rule::Flags, limit));
     verdict.add(finding.with_pairs(facts, found).completed(facts));
@@ -86,7 +87,8 @@ fn refused(facts: &Facts, verdict: &mut Verdict) {
             let known = host.iter().filter(|pair| facts.is_known(pair)).count() as u64;
             if host.len() as u64 >= limit && 2 * known >= limit {
                 let subject = Subject::Host(Technique::Ack, host[0].target);
-                let finding = Finding::new(facts.place(), Kind::Vertical, subject, (Rule::RefusedPorts, limit));
+                let finding =
+                    Finding::new(facts.place(), Kind::Vertical, subject, (Rule::RefusedPorts, limit));
                 verdict.add(finding.with_pairs(facts, host.iter().copied()));
             }
         }

@@ -54,7 +54,9 @@ fn answered(facts: &Facts, cells: &[&SourceCell]) -> Counts {
     let source = facts.overview.source;
     let answers = source.cells.iter().filter(|cell| {
         cell.id.outcome == Outcome::Answered
-            && cells.iter().any(|tried| super::super::source::CellId { outcome: Outcome::Tried, ..cell.id } == tried.id)
+            && cells
+                .iter()
+                .any(|tried| super::super::source::CellId { outcome: Outcome::Tried, ..cell.id } == tried.id)
     });
     union(facts.window, answers)
 }

@@ -11,6 +11,9 @@ use crate::policy::OTHER;
 /// Most steps between two addresses that are asked for in order.
 const STEP_MAX: u128 = 4;
 
+/// Hosts whose answers show that answers can be seen.
+const ANSWERS_MIN: usize = 2;
+
 /// Judges ICMP and ARP.
 pub fn judge(facts: &Facts, verdict: &mut Verdict) {
     icmp(facts, verdict);
@@ -51,10 +54,10 @@ fn arp(facts: &Facts, verdict: &mut Verdict) {
     if (dark.len() as u64) < limit || 4 * dark.len() < pairs.len() {
         return;
     }
-    // A switch port shows requests but not answers; then silence means nothing, repeats and order do.
-    let answers_seen = facts.overview.source.pairs.all().iter().any(|pair| {
-        pair.technique == Technique::Arp && pair.marks.has(Marks::ANSWERED)
-    });
+    // A switch port shows requests but no answers, apart from those of the one host behind it; then silence means
+    // nothing, repeats and order do.
+    let is_answer = |pair: &&Pair| pair.technique == Technique::Arp && pair.marks.has(Marks::ANSWERED);
+    let answers_seen = facts.overview.source.pairs.all().iter().filter(is_answer).count() >= ANSWERS_MIN;
     let again = 2 * dark.iter().filter(|pair| pair.marks.has(Marks::RETRIED)).count() >= dark.len();
     dark.sort_by_key(|pair| pair.first);
     let steps = dark.windows(2).filter(|two| {

@@ -26,7 +26,8 @@ pub fn judge(facts: &Facts, verdict: &mut Verdict) {
         if (host.len() as u64) < lowest {
             continue;
         }
-        let contacts: Vec<Contact> = host.iter().copied().filter(|contact| !contact.is_traceroute()).collect();
+        let contacts: Vec<Contact> =
+            host.iter().copied().filter(|contact| !contact.is_traceroute()).collect();
         let Some(broken) = Ports::of(facts, &contacts).broken(facts) else { continue };
         let pair = contacts[0].pair;
         let subject = Subject::Host(pair.technique, pair.target);
@@ -87,8 +88,7 @@ impl<'c, 'a> Ports<'c, 'a> {
             return Some((Rule::VerticalAny, n));
         }
         let is_blind = || technique != Technique::Udp && self.contacts.iter().any(|contact| contact.blind);
-        if let Some(n) =
-            limit(Rule::VerticalBlind).filter(|n| self.contacts.len() as u64 >= *n && is_blind())
+        if let Some(n) = limit(Rule::VerticalBlind).filter(|n| self.contacts.len() as u64 >= *n && is_blind())
         {
             return Some((Rule::VerticalBlind, n));
         }

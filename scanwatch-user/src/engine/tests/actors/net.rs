@@ -105,8 +105,8 @@ impl Net {
     /// The ports nmap tries, the popular ones first.
     pub fn nmap_ports(&mut self) -> Vec<u16> {
         let mut ports = vec![
-            80, 23, 443, 21, 22, 25, 3389, 110, 445, 139, 143, 53, 135, 3306, 8080, 1723, 111, 995, 993, 5900,
-            1025, 587, 8888, 199, 1720,
+            80, 23, 443, 21, 22, 25, 3389, 110, 445, 139, 143, 53, 135, 3306, 8080, 1723, 111, 995, 993,
+            5900, 1025, 587, 8888, 199, 1720,
         ];
         let mut rest: Vec<u16> = (1..1_024).filter(|port| !ports.contains(port)).collect();
         self.shuffle(&mut rest);
@@ -124,9 +124,9 @@ impl Net {
 
     fn mac(&self, address: &str) -> [u8; 6] {
         self.macs.get(address).copied().unwrap_or_else(|| {
-            let hash = build::address(address).iter().fold(7u64, |hash, byte| {
-                hash.wrapping_mul(0x0100_0000_01b3) ^ u64::from(*byte)
-            });
+            let hash = build::address(address)
+                .iter()
+                .fold(7u64, |hash, byte| hash.wrapping_mul(0x0100_0000_01b3) ^ u64::from(*byte));
             let bytes = hash.to_be_bytes();
             [2, bytes[3], bytes[4], bytes[5], bytes[6], bytes[7]]
         })
@@ -160,7 +160,16 @@ impl Net {
     }
 
     #[allow(clippy::too_many_arguments)]
-    pub fn tcp_as(&mut self, at: f64, source: &str, target: &str, port: u16, fate: Fate, retries: u32, end: End) {
+    pub fn tcp_as(
+        &mut self,
+        at: f64,
+        source: &str,
+        target: &str,
+        port: u16,
+        fate: Fate,
+        retries: u32,
+        end: End,
+    ) {
         let from = self.port();
         let (seq, theirs) = (self.random() as u32 | 1, self.random() as u32 | 1);
         let syn = || tcp(from, port).options(5).numbers(seq, 0);
@@ -204,12 +213,22 @@ impl Net {
     }
 
     /// A bare segment, and perhaps the RST or RST|ACK that answers it.
-    pub fn raw(&mut self, at: f64, (source, from): (&str, u16), (target, port): (&str, u16), flags: u8, reply: Option<u8>) {
-        let (seq, ack) = (self.random() as u32 | 1, if flags & 0x10 == 0 { 0 } else { self.random() as u32 | 1 });
+    pub fn raw(
+        &mut self,
+        at: f64,
+        (source, from): (&str, u16),
+        (target, port): (&str, u16),
+        flags: u8,
+        reply: Option<u8>,
+    ) {
+        let (seq, ack) =
+            (self.random() as u32 | 1, if flags & 0x10 == 0 { 0 } else { self.random() as u32 | 1 });
         self.send(at, source, target, tcp(from, port).flags(flags).numbers(seq, ack));
         match reply {
             Some(4) => self.send(at + RTT_S, target, source, tcp(port, from).flags(4).numbers(ack, 0)),
-            Some(flags) => self.send(at + RTT_S, target, source, tcp(port, from).flags(flags).numbers(0, seq)),
+            Some(flags) => {
+                self.send(at + RTT_S, target, source, tcp(port, from).flags(flags).numbers(0, seq))
+            }
             None => {}
         }
     }
@@ -219,7 +238,14 @@ impl Net {
         self.udp_from(at, (source, from), (target, port), fate, 40);
     }
 
-    pub fn udp_from(&mut self, at: f64, (source, from): (&str, u16), (target, port): (&str, u16), fate: Fate, length: usize) {
+    pub fn udp_from(
+        &mut self,
+        at: f64,
+        (source, from): (&str, u16),
+        (target, port): (&str, u16),
+        fate: Fate,
+        length: usize,
+    ) {
         self.send(at, source, target, udp(from, port).payload(length));
         match fate {
             Open => self.send(at + RTT_S, target, source, udp(port, from).payload(length)),

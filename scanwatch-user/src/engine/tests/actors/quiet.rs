@@ -39,7 +39,15 @@ fn monitor(hosts: u16, ports: &[u16], down: u16, (every_s, rounds): (f64, u32), 
             let is_down = (n * 7 % usize::from(hosts)) < usize::from(down);
             for port in ports {
                 let at = f64::from(round) * every_s + n as f64 * every_s / f64::from(hosts) * 0.8;
-                net.tcp_as(at, "10.1.0.50", host, *port, if is_down { how } else { Open }, 1, super::net::End::Fin);
+                net.tcp_as(
+                    at,
+                    "10.1.0.50",
+                    host,
+                    *port,
+                    if is_down { how } else { Open },
+                    1,
+                    super::net::End::Fin,
+                );
             }
         }
     }
@@ -210,7 +218,13 @@ fn peers_phones_and_gadgets() {
     for round in 0..15 {
         for (n, host) in servers(200).iter().enumerate() {
             let fate = if n % 12 == 0 { Dropped } else { Open };
-            net.udp_from(f64::from(round) * 60.0 + n as f64 * 0.2, ("10.1.0.71", 5_060), (host, 5_060), fate, 40);
+            net.udp_from(
+                f64::from(round) * 60.0 + n as f64 * 0.2,
+                ("10.1.0.71", 5_060),
+                (host, 5_060),
+                fate,
+                40,
+            );
         }
     }
     silent("a telephone exchange", net);

@@ -110,10 +110,16 @@ fn segments_of_no_conversation() {
 #[test]
 fn fingerprinting() {
     let mut net = Net::new(7);
-    for (n, (flags, port, reply)) in
-        [(0, 22, None), (0x2b, 22, None), (0x10, 22, Some(4)), (2, 1, Some(0x14)), (0x10, 1, Some(4)), (0x29, 1, Some(0x14))]
-            .into_iter()
-            .enumerate()
+    for (n, (flags, port, reply)) in [
+        (0, 22, None),
+        (0x2b, 22, None),
+        (0x10, 22, Some(4)),
+        (2, 1, Some(0x14)),
+        (0x10, 1, Some(4)),
+        (0x29, 1, Some(0x14)),
+    ]
+    .into_iter()
+    .enumerate()
     {
         net.raw(n as f64 * 0.1, (ACTOR, 50_000 + n as u16), (SERVER, port), flags, reply);
     }
