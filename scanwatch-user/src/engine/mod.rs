@@ -27,6 +27,7 @@ mod severity;
 mod source;
 mod sources;
 mod statistics;
+mod targets;
 mod threat;
 mod time;
 mod tool;
@@ -70,10 +71,14 @@ use role::{Coverage, covering};
 use source::{CellId, Source, SourceKey};
 use sources::Sources;
 use statistics::Ledger;
+use targets::{Shared, Targets};
 use tool::Tool;
 use world::World;
 
-use crate::policy::{Policy, ZoneId};
+use facts::is_inside;
+use verdict::{Finding, Subject};
+
+use crate::policy::{Direction, Policy, ServiceId, ZoneId};
 
 /// Time between two looks at open incidents, which change by time alone.
 const TEND_PERIOD: Duration = Duration::from_secs(1);
@@ -102,6 +107,7 @@ pub struct Engine {
     sources: Sources,
     coverage: Coverage,
     world: World,
+    targets: Targets,
     ledger: Ledger,
     losses: Losses,
     /// Sources of which something is new.
@@ -132,6 +138,7 @@ impl Engine {
             sources: Sources::new(policy.limits.sources),
             coverage: Coverage::new(&policy),
             world: World::default(),
+            targets: Targets::default(),
             ledger: Ledger::default(),
             losses: Losses::default(),
             dirty: Vec::new(),
@@ -183,6 +190,10 @@ impl Engine {
         let room = (now, self.pairs < PAIRS_MAX);
         if outcome == Outcome::Tried {
             source.profile.note(novelty);
+            if technique.is_tcp() && id.role.is_none() && is_inside(probe.direction) {
+                let who = (source.profile.key, source.profile.side);
+                self.targets.note(probe.target, probe.port, who, at);
+            }
             source.note(id, &probe, room, &mut self.ledger.cells_dropped);
             if let Some(role) = id.role {
                 self.coverage.note(role, who, &probe.element);
@@ -241,6 +252,7 @@ impl Engine {
             self.judge_source(key, now, &mut events);
         }
         if now.apart(self.tended) >= TEND_PERIOD {
+            self.judge_targets(now, &mut events);
             for key in self.watched.clone() {
                 self.at_desk(key, now, &mut events, |desk, source| {
                     desk.tend(source);
@@ -300,9 +312,110 @@ impl Engine {
         if let Some(again) = verdict.again {
             self.remind(key, again);
         }
-        if !verdict.findings.is_empty() {
-            self.at_desk(key, now, events, |desk, source| desk.settle(source, verdict.findings));
+        let mut findings = verdict.findings;
+        self.escalate(&mut findings, now);
+        self.unmask(key, &mut findings);
+        if !findings.is_empty() {
+            self.at_desk(key, now, events, |desk, source| desk.settle(source, findings));
         }
+    }
+
+    /// A stranger who scans and is answered by a port that was not known to answer is more than noise. What serves the
+    /// public is known to answer, but not to those who watch its few contacts each; so only other ports count, and none
+    /// while everything is new.
+    fn escalate(&self, findings: &mut [Finding], now: Timestamp) {
+        if self.began.is_none_or(|began| now.since(began) < self.policy.thresholds.learning) {
+            return;
+        }
+        let is_private =
+            |service: ServiceId| self.policy.service(service).is_none_or(|group| group.sensitive);
+        for finding in findings.iter_mut().filter(|finding| finding.scope.direction == Direction::Inbound) {
+            finding.escalates = finding.pairs.iter().any(|pair| {
+                pair.technique == Technique::Syn
+                    && pair.is_answered()
+                    && is_private(pair.service)
+                    && !self.world.was_serving((pair.target, pair.port), finding.first)
+            });
+        }
+    }
+
+    /// Several addresses behind one link-layer address that does not forward are one machine: who scans under decoys
+    /// (nmap's `-D`) is accused once, under the address that is its own as far as ARP tells.
+    fn unmask(&self, key: SourceKey, findings: &mut Vec<Finding>) {
+        const DECOYS_MIN: usize = 2;
+        let Some(source) = self.sources.get(&key).filter(|_| !findings.is_empty()) else { return };
+        let mac = source.profile.mac;
+        if self.world.is_gateway(mac, &key.address) {
+            return;
+        }
+        findings.retain_mut(|finding| {
+            let Some(target) = finding.pairs.first().map(|pair| pair.target) else { return true };
+            let tries = |source: &&Source| source.pairs.all().iter().any(|pair| pair.target == target);
+            let keys = self.world.sources_of(mac).filter(|other| **other != key);
+            let same: Vec<&Source> = keys.filter_map(|key| self.sources.get(key)).filter(tries).collect();
+            if same.len() < DECOYS_MIN {
+                return true;
+            }
+            finding.others = same.iter().map(|source| source.profile.address).collect();
+            if self.world.owns(mac, &key.address) {
+                return true;
+            }
+            let accused = |source: &&Source| {
+                source.incidents.iter().any(|incident| incident.scope.kind == finding.scope.kind)
+                    || self.world.owns(mac, &source.profile.key.address)
+            };
+            let is_accused =
+                source.incidents.iter().any(|incident| incident.scope.kind == finding.scope.kind);
+            is_accused || !same.iter().any(accused)
+        });
+    }
+
+    /// Opens or continues the incidents of scans that many sources share. They belong to no source, so to one of their
+    /// own, under the target's address and VLANs that no frame has.
+    fn judge_targets(&mut self, now: Timestamp, events: &mut Vec<IncidentEvent>) {
+        let limit = self.policy.thresholds.distributed;
+        for shared in self.targets.judge(&self.world, &self.sources, limit, now) {
+            let key = SourceKey { address: shared.target, vlan: [u16::MAX; 2] };
+            let policy = Arc::clone(&self.policy);
+            let make = || Source::new(&policy, key, &shared.target, Side::Internal);
+            let Some(source) = self.sources.get_or_insert(key, Side::Internal, make, |_| {}) else {
+                continue;
+            };
+            source.last = now;
+            let zone = source.profile.zone;
+            let finding = self.finding_of(&shared, zone);
+            self.at_desk(key, now, events, |desk, source| desk.settle(source, vec![finding]));
+        }
+    }
+
+    fn finding_of(&self, shared: &Shared, zone: ZoneId) -> Finding {
+        let direction = if shared.side == Side::External { Direction::Inbound } else { Direction::Lateral };
+        let limit = u64::from(self.policy.thresholds.distributed.ports);
+        let subject = Subject::Host(Technique::Syn, shared.target);
+        let place = (direction, Window::Hour);
+        let finding = Finding::new(place, Kind::Distributed, subject, (verdict::Rule::Distributed, limit));
+        let services = self.policy.service_table();
+        let pairs: Vec<pairs::Pair> = shared
+            .ports
+            .iter()
+            .map(|(port, (first, last))| pairs::Pair {
+                target: shared.target,
+                first: *first,
+                last: *last,
+                port: *port,
+                attempts: 1,
+                length: 0,
+                technique: Technique::Syn,
+                zone,
+                service: services.tcp[usize::from(*port)],
+                direction,
+                marks: pairs::Marks::TRIED,
+                tool: Tool::None,
+            })
+            .collect();
+        let mut finding = finding.with_hashed(self.hasher, &pairs);
+        finding.others = shared.sources.iter().map(|source| ip_of(&source.address)).collect();
+        finding
     }
 
     /// Has a source judged at a time, at the latest.

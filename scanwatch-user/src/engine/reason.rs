@@ -20,6 +20,18 @@ pub fn reason(action: Action, snapshot: &Snapshot) -> String {
         Action::Detected | Action::Ended => "",
         Action::Updated => "has by now ",
     };
+    if snapshot.kind == Kind::Distributed {
+        return format!(
+            "{} sources tried {} on {} ({}) {}: a distributed scan {}{}.",
+            snapshot.others_count,
+            counted(snapshot.ports, "port"),
+            snapshot.host.map_or_else(|| "a host".to_owned(), |host| host.to_string()),
+            listed(&snapshot.zones),
+            lasted(snapshot.grew.since(snapshot.first)),
+            direction(snapshot.direction),
+            if action == Action::Ended { ", now over" } else { "" },
+        );
+    }
     let over = if action == Action::Ended { ", now over" } else { "" };
     format!(
         "{source} {verb}{what} ({zone} → {zones}) {time}, {outcome}: a {kind} scan {direction}{role}{over}.",
@@ -31,7 +43,7 @@ pub fn reason(action: Action, snapshot: &Snapshot) -> String {
         time = lasted(snapshot.grew.since(snapshot.first)),
         kind = snapshot.kind.name(),
         direction = direction(snapshot.direction),
-        role = role(snapshot),
+        role = role(snapshot) + &aliases(snapshot),
     )
 }
 
@@ -92,6 +104,18 @@ fn direction(direction: Direction) -> &'static str {
         Direction::Inbound => "from the internet",
         Direction::Transit => "from the internet through the network",
     }
+}
+
+/// Decoys and what a stranger learned.
+fn aliases(snapshot: &Snapshot) -> String {
+    let mut text = String::new();
+    if snapshot.others_count > 0 {
+        text = format!(", under {} other addresses of the same machine", snapshot.others_count);
+    }
+    if snapshot.escalated {
+        text += ", answered where nothing was known to answer";
+    }
+    text
 }
 
 fn role(snapshot: &Snapshot) -> String {

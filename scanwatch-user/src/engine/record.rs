@@ -139,6 +139,12 @@ pub struct Snapshot {
     pub length: Option<Length>,
     /// What can be seen of the answers.
     pub visibility: Visibility,
+    /// A stranger was answered where nothing was known to answer.
+    pub escalated: bool,
+    /// Other addresses of the same machine, or of many machines that share the scan; some of them.
+    pub others: Vec<IpAddr>,
+    /// How many there are.
+    pub others_count: u64,
     /// The scanner's role, if it has one.
     pub role: Option<RoleNote>,
     /// Severity.
@@ -218,6 +224,9 @@ impl Scene<'_> {
             rate: (lasted_s > 0.0).then(|| pairs.count / lasted_s),
             length: evidence.sizes.moments().map(|(mean, deviation)| Length { mean, deviation }),
             visibility: if incident.one_way { Visibility::OneWay } else { Visibility::Symmetric },
+            escalated: incident.escalated,
+            others: incident.others.iter().copied().collect(),
+            others_count: incident.others_count,
             role,
             severity: weight.severity(),
             risk: weight.risk(),
@@ -252,6 +261,7 @@ impl Scene<'_> {
         Weight {
             direction: incident.scope.direction,
             kind: incident.scope.kind,
+            escalated: incident.escalated,
             sensitive: lanes
                 .any(|lane| self.policy.service(lane.service).is_some_and(|service| service.sensitive)),
             portless: incident.scope.techniques.within(Techniques::PORTLESS),

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::Observer;
 use crate::engine::{
-    Action, IncidentEvent, Snapshot, Timestamp, Visibility, attack_techniques, ip_of, technique_names,
+    Action, IncidentEvent, Kind, Snapshot, Timestamp, Visibility, attack_techniques, ip_of, technique_names,
     transport,
 };
 use crate::policy::Direction;
@@ -30,9 +30,12 @@ pub fn record(event: &IncidentEvent, observer: &Observer) -> Value {
         "related": { "ip": related(snapshot) },
         "rule": { "name": snapshot.rule, "ruleset": "scanwatch" },
         "scanwatch": scanwatch(snapshot),
-        "source": source(snapshot),
         "threat": threat(snapshot),
     });
+    // Nobody is the one source of a shared scan.
+    if snapshot.kind != Kind::Distributed {
+        document["source"] = source(snapshot);
+    }
     if let Some(destination) = destination(snapshot) {
         document["destination"] = destination;
     }
@@ -142,8 +145,9 @@ fn observer_fields(snapshot: &Snapshot, observer: &Observer) -> Value {
 /// Every address in the document.
 fn related(snapshot: &Snapshot) -> Vec<String> {
     let targets = snapshot.targets.iter().map(|target| ip_of(&target.address));
-    let others: BTreeSet<IpAddr> = targets.chain(snapshot.host).collect();
-    let source = std::iter::once(snapshot.scanner.address);
+    let others: BTreeSet<IpAddr> =
+        targets.chain(snapshot.host).chain(snapshot.others.iter().copied()).collect();
+    let source = Some(snapshot.scanner.address).filter(|_| snapshot.kind != Kind::Distributed).into_iter();
     let others = others.into_iter().filter(|address| *address != snapshot.scanner.address);
     source.chain(others).map(|address| address.to_string()).collect()
 }
@@ -200,6 +204,11 @@ fn scan(snapshot: &Snapshot) -> Value {
     if let Some(length) = snapshot.length {
         scan["length_mean_bytes"] = json!(rounded(length.mean, 1));
         scan["length_deviation_bytes"] = json!(rounded(length.deviation, 1));
+    }
+    if snapshot.others_count > 0 {
+        let name = if snapshot.kind == Kind::Distributed { "sources" } else { "decoys" };
+        let addresses: Vec<String> = snapshot.others.iter().map(ToString::to_string).collect();
+        scan[name] = json!({ "count": snapshot.others_count, "sample": addresses });
     }
     if let Some(tool) = snapshot.tool {
         scan["tool"] = json!(tool);

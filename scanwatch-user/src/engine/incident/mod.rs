@@ -21,10 +21,14 @@ use super::time::Timestamp;
 use super::verdict::{Finding, Rule};
 use super::window::Window;
 use crate::policy::{OTHER, Treatment};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Records of one incident are this far apart at least, detection and end apart.
 const RECORD_PERIOD: Duration = Duration::from_mins(1);
+/// Other addresses shown.
+const OTHERS_MAX: usize = 16;
 /// Growth of the number of pairs that is worth a record.
 const GROWTH: f64 = 10.0;
 
@@ -51,6 +55,12 @@ pub struct Incident {
     pub evidence: Evidence,
     /// Answers to it cannot be seen.
     pub one_way: bool,
+    /// A stranger was answered where nothing was known to answer.
+    pub escalated: bool,
+    /// Other addresses of the scanner, or all of many scanners; bounded.
+    pub others: BTreeSet<IpAddr>,
+    /// How many there are.
+    pub others_count: u64,
     /// First seen.
     pub first: Timestamp,
     /// Last seen.
@@ -82,6 +92,9 @@ impl Incident {
             outcomes: Box::new([Sketch::EMPTY; 3]),
             evidence: Evidence::default(),
             one_way: false,
+            escalated: false,
+            others: BTreeSet::new(),
+            others_count: 0,
             first: finding.first,
             last: finding.last,
             grew: finding.first,
@@ -97,6 +110,14 @@ impl Incident {
     /// Takes up what a finding of this scan holds.
     pub fn take(&mut self, finding: &Finding, hasher: Hasher) {
         self.pace = self.pace.min(finding.pace());
+        self.one_way = finding.one_way;
+        self.escalated |= finding.escalates;
+        self.others_count = self.others_count.max(finding.others.len() as u64);
+        for other in &finding.others {
+            if self.others.len() < OTHERS_MAX && self.others.insert(*other) {
+                self.news = true;
+            }
+        }
         for lane in finding.scope.lanes.iter() {
             self.news |= self.scope.add_lane(lane) && lane.service != OTHER;
         }

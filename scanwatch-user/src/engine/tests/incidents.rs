@@ -283,6 +283,7 @@ fn beyond_the_limit_scans_are_counted_once_each_and_not_recorded() {
     policy.limits.incidents = 3;
     let mut lab = Lab::new(policy);
     for source in 1..=8 {
+        lab.ether = super::build::ether().from([2, 0, 0, 1, 0, source as u8]);
         lab.scan_ports(&host_in("10.1.7", source), SERVER, 1..=200, 100.0);
     }
     assert_eq!(lab.snapshots(Action::Detected).len(), 3);

@@ -121,3 +121,30 @@ fn records_of_no_known_technique_are_left_out() {
     assert!(!lab.engine.is_dirty());
     assert_eq!(lab.statistics().sources.tracked, 0);
 }
+
+#[test]
+fn state_of_a_source_is_constant_over_a_week() {
+    const DAY_S: f64 = 86_400.0;
+    let mut lab = Lab::new(policy());
+    lab.turns_a_second(1);
+    let mut days = Vec::new();
+    for day in 0..7u16 {
+        let mut most = 0;
+        // A port every five minutes, another one each time, and 60 hosts that answer, once an hour.
+        for step in 0..288u16 {
+            lab.is_answering = false;
+            lab.syn("10.1.0.99", "10.2.0.10", 1_024 + day * 288 + step);
+            lab.is_answering = true;
+            if step % 12 == 0 {
+                (1..=60).for_each(|host| lab.syn("10.1.0.98", &host_in("10.2.0", host), 8_080));
+            }
+            lab.wait(DAY_S / 288.0);
+            most = most.max(lab.engine.bytes());
+        }
+        days.push(most);
+    }
+    assert_eq!(lab.snapshots(Action::Detected).len(), 1, "{:?}", lab.detected());
+    let (second, last) = (days[1], days[6]);
+    assert!(last <= second + second / 10, "bytes by day: {days:?}");
+    assert!(last < 96 * 1_024, "bytes by day: {days:?}");
+}

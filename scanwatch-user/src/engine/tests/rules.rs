@@ -191,3 +191,30 @@ fn a_stranger_who_asks_many_of_our_resolvers_is_judged() {
     lab.wait(4.0);
     assert_eq!(lab.the_detection().rule, "horizontal_lateral");
 }
+
+#[test]
+fn a_stranger_who_is_answered_where_nothing_was_known_to_answer_is_an_alert() {
+    let scan = |learning_s: u64, port_that_answers: u16| {
+        let mut policy = policy();
+        policy.thresholds.learning = std::time::Duration::from_secs(learning_s);
+        let mut lab = Lab::new(policy);
+        lab.wait(1.0);
+        for port in 600..=700 {
+            lab.is_answering = port == port_that_answers;
+            lab.syn(STRANGER, SERVER, port);
+            lab.wait(0.05);
+        }
+        lab.is_answering = port_that_answers == 22;
+        lab.syn(STRANGER, SERVER, 22);
+        lab.wait(10.0);
+        lab
+    };
+    assert_eq!(scan(0, 0).detected(), [], "nothing answers");
+    assert_eq!(scan(3_600, 650).detected(), [], "everything is new");
+    for port in [650, 22] {
+        let lab = scan(0, port);
+        let found = lab.the_detection();
+        assert!(found.escalated && found.reason.contains("nothing was known to answer"), "{}", found.reason);
+        assert_eq!(found.severity, crate::engine::Severity::High);
+    }
+}

@@ -1,6 +1,9 @@
 //! One scan as a rule found it.
 
+use std::net::IpAddr;
+
 use scanwatch_common::abi::{Address, Technique};
+use scanwatch_common::sketch::Hasher;
 
 use super::super::counts::{Counts, Part};
 use super::super::facts::{Facts, union};
@@ -42,6 +45,12 @@ pub struct Finding {
     pub limit: u64,
     /// Distinct pairs, hosts and ports it is about.
     pub counts: Counts,
+    /// Answers to the source cannot be seen.
+    pub one_way: bool,
+    /// A stranger was answered where nothing was known to answer.
+    pub escalates: bool,
+    /// Other addresses of the same scanner, or all of many scanners.
+    pub others: Vec<IpAddr>,
     /// The pairs themselves, as far as they are remembered.
     pub pairs: Vec<Pair>,
     /// First seen.
@@ -68,6 +77,9 @@ impl Finding {
             window,
             limit,
             counts: Counts::whole(),
+            one_way: false,
+            escalates: false,
+            others: Vec::new(),
             pairs: Vec::new(),
             first: Timestamp::from_ns(u64::MAX),
             last: Timestamp::default(),
@@ -77,7 +89,14 @@ impl Finding {
     /// With these pairs.
     #[must_use]
     pub fn with_pairs<'a>(mut self, facts: &Facts, pairs: impl IntoIterator<Item = &'a Pair>) -> Self {
-        let hasher = facts.context().hasher;
+        let pairs: Vec<&Pair> = pairs.into_iter().collect();
+        self.one_way |= pairs.iter().any(|pair| facts.overview.is_blind(pair));
+        self.with_hashed(facts.context().hasher, pairs)
+    }
+
+    /// With these pairs, of whose answers nothing is said.
+    #[must_use]
+    pub fn with_hashed<'a>(mut self, hasher: Hasher, pairs: impl IntoIterator<Item = &'a Pair>) -> Self {
         for pair in pairs {
             let element = Element::of(hasher, &pair.target, pair.port);
             self.counts.insert(Part::Pairs, element.pair);

@@ -60,11 +60,6 @@ impl Net {
         self
     }
 
-    pub fn join(&mut self, other: Self) {
-        self.frames.extend(other.frames);
-        self.macs.extend(other.macs);
-    }
-
     /// The next random number (xorshift64*; Vigna, 2016).
     pub fn random(&mut self) -> u64 {
         self.state ^= self.state >> 12;

@@ -54,3 +54,46 @@ fn a_push_to_machines_that_are_off_needs_a_role() {
     let found = play(net, false).found;
     assert_eq!(found.iter().map(|found| found.1).collect::<Vec<_>>(), ["horizontal_lateral_sensitive"]);
 }
+
+#[test]
+fn many_sources_that_share_a_scan() {
+    for (gap_s, sources, count) in [(0.05, 200, 1_000), (4.0, 40, 800)] {
+        let mut net = Net::new(62);
+        let gateway = [2, 8, 8, 8, 8, 8];
+        let ports = net.nmap_ports();
+        for n in 0..count {
+            let source = if sources > 100 {
+                format!("45.{}.7.9", n % sources)
+            } else {
+                format!("10.2.3.{}", n % sources + 1)
+            };
+            if sources > 100 {
+                net.macs.insert(source.clone(), gateway);
+            }
+            net.syn(n as f64 * gap_s, &source, "10.1.0.5", ports[n], Dropped);
+        }
+        let found = play(net, false).found;
+        assert!(found[0].1 == "distributed" && found[0].2 < 300.0, "{found:?}");
+        assert_eq!(found.iter().filter(|found| found.1 == "distributed").count(), 1, "{found:?}");
+    }
+}
+
+#[test]
+fn decoys_behind_one_link_layer_address_are_one_scanner() {
+    let mut net = Net::new(63);
+    let own = [2, 7, 7, 7, 7, 7];
+    let names: Vec<String> =
+        (150..158).map(|host| format!("10.1.0.{host}")).chain([ACTOR.to_owned()]).collect();
+    for name in &names {
+        net.macs.insert(name.clone(), own);
+    }
+    for host in [5, 6, 7] {
+        net.arp(host as f64 * 0.01, ACTOR, &format!("10.1.0.{host}"), true, true);
+    }
+    for (n, port) in net.nmap_ports().into_iter().take(200).enumerate() {
+        for name in &names {
+            net.syn(1.0 + n as f64 * 0.02, name, "10.1.0.5", port, super::net::Fate::Refused);
+        }
+    }
+    accused("decoys", net, false, 11.0);
+}

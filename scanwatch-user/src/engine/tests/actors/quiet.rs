@@ -263,3 +263,15 @@ fn a_gateway_asks_for_whoever_strangers_look_for() {
     }
     silent("a gateway", net);
 }
+
+#[test]
+fn servers_whose_clients_hang_up() {
+    for end in [super::net::End::ClientReset, super::net::End::ServerReset] {
+        let mut net = Net::new(51);
+        for n in 0..2_000 {
+            let client = servers(300)[net.below(300) as usize].clone();
+            net.tcp_as(f64::from(n) * 0.1, &client, "10.1.0.80", 8_009, Open, 0, end);
+        }
+        silent("clients abort", net);
+    }
+}
