@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Result, anyhow};
 use scanwatch_common::abi::{Cell, CellKey, Novelty, Side};
 use scanwatch_common::counters::Counter;
 use tokio::runtime::Runtime;
@@ -33,8 +33,10 @@ impl KernelPlane {
     /// Where that is refused, foremost for lack of rights.
     pub fn new(policy: &Policy) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-        let context = "to replay without the kernel, leave out --in-kernel";
-        let kernel = Kernel::load(policy, Options::default()).context(context)?;
+        let kernel = Kernel::load(policy, Options::default()).map_err(|error| match error {
+            KernelError::Rights(_) => anyhow!("--in-kernel: {error}; without --in-kernel none are needed"),
+            _ => anyhow!("--in-kernel: {error}"),
+        })?;
         let rings = {
             let _guard = runtime.enter();
             [kernel.ring(Side::Internal)?, kernel.ring(Side::External)?]
