@@ -12,6 +12,7 @@ mod error;
 mod facts;
 mod grace;
 mod holder;
+mod learned;
 mod links;
 mod object;
 mod pod;
