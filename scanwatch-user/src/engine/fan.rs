@@ -70,17 +70,16 @@ impl FanOut {
         });
         let slots = &mut self.usual[at].slots;
         slots.retain(|(old, _)| slot.abs_diff(*old) < WEEK);
-        match slots.iter_mut().find(|(known, _)| *known == slot) {
-            Some((_, count)) => *count = (*count).max(hosts),
-            None => {
-                if slots.len() >= SLOTS_MAX
-                    && let Some(leanest) = (0..slots.len()).min_by_key(|at| slots[*at].1)
-                {
-                    slots.remove(leanest);
-                }
-                slots.push((slot, hosts));
-            }
+        if let Some((_, count)) = slots.iter_mut().find(|(known, _)| *known == slot) {
+            *count = (*count).max(hosts);
+            return;
         }
+        if slots.len() >= SLOTS_MAX
+            && let Some(leanest) = (0..slots.len()).min_by_key(|at| slots[*at].1)
+        {
+            slots.remove(leanest);
+        }
+        slots.push((slot, hosts));
     }
 
     /// The most new hosts on a lane in any past time as long as the window, within a week.

@@ -87,14 +87,12 @@ fn outcome(snapshot: &Snapshot) -> String {
     let refused = snapshot.refused.rounded().min(pairs - answered);
     let silent = pairs - answered - refused;
     let parts = [(refused, "refused"), (silent, "silent"), (answered, "answered")];
-    match parts.iter().find(|(count, _)| *count == pairs) {
-        Some((_, what)) => format!("all {what}"),
-        None => {
-            let named = parts.iter().filter(|(count, _)| *count > 0);
-            let named: Vec<String> = named.map(|(count, what)| format!("{count} {what}")).collect();
-            format!("{} of {pairs}", named.join(", "))
-        }
+    if let Some((_, what)) = parts.iter().find(|(count, _)| *count == pairs) {
+        return format!("all {what}");
     }
+    let named = parts.iter().filter(|(count, _)| *count > 0);
+    let named: Vec<String> = named.map(|(count, what)| format!("{count} {what}")).collect();
+    format!("{} of {pairs}", named.join(", "))
 }
 
 fn direction(direction: Direction) -> &'static str {

@@ -51,7 +51,7 @@ pub struct CellId {
 impl CellId {
     /// True for what was tried, not for what became of it.
     #[must_use]
-    pub const fn is_tried(&self) -> bool {
+    pub const fn is_tried(self) -> bool {
         matches!(self.outcome, Outcome::Tried)
     }
 }

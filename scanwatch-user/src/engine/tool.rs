@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn each_tool_is_known_by_its_marks_and_a_stack_by_none() {
         let target = u32::from_be_bytes([198, 51, 100, 7]);
-        let folded = (target ^ 443 ^ 0x1234_5678) as u16;
+        let folded = (target ^ 0x01bb ^ 0x1234_5678) as u16;
         let cases = [
             (Technique::Syn, probe(), Tool::None),
             (Technique::Syn, Novelty { ip_id: 54_321, ..probe() }, Tool::ZMap),

@@ -9,8 +9,10 @@ const STRANGER: &str = "198.51.100.7";
 
 type Nth = fn(&mut Lab, u16);
 
-/// Rule, kind, limits with their windows in seconds, and what its n-th distinct probe is.
-const RULES: &[(&str, &str, &[(u16, u16)], Nth)] = &[
+/// A rule, its kind, limits with their windows in seconds, and what its n-th distinct probe is.
+type Case = (&'static str, &'static str, &'static [(u16, u16)], Nth);
+
+const RULES: &[Case] = &[
     ("vertical", "vertical", &[(10, 60), (15, 600), (20, 3_600), (40, 43_000)], |lab, n| {
         lab.syn(CLIENT, SERVER, 30_000 + n);
     }),

@@ -1,6 +1,7 @@
 //! Simulated machines: scanners of every kind, and those that are not. Who of them is accused, and how soon.
 
 mod net;
+mod networks;
 mod others;
 mod quiet;
 mod scans;

@@ -222,7 +222,7 @@ impl Net {
         match reply {
             Some(4) => self.send(at + RTT_S, target, source, tcp(port, from).flags(4).numbers(ack, 0)),
             Some(flags) => {
-                self.send(at + RTT_S, target, source, tcp(port, from).flags(flags).numbers(0, seq))
+                self.send(at + RTT_S, target, source, tcp(port, from).flags(flags).numbers(0, seq));
             }
             None => {}
         }

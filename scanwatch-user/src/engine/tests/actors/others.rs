@@ -61,7 +61,7 @@ fn many_sources_that_share_a_scan() {
         let mut net = Net::new(62);
         let gateway = [2, 8, 8, 8, 8, 8];
         let ports = net.nmap_ports();
-        for n in 0..count {
+        for (n, port) in ports.into_iter().take(count).enumerate() {
             let source = if sources > 100 {
                 format!("45.{}.7.9", n % sources)
             } else {
@@ -70,7 +70,7 @@ fn many_sources_that_share_a_scan() {
             if sources > 100 {
                 net.macs.insert(source.clone(), gateway);
             }
-            net.syn(n as f64 * gap_s, &source, "10.1.0.5", ports[n], Dropped);
+            net.syn(n as f64 * gap_s, &source, "10.1.0.5", port, Dropped);
         }
         let found = play(net, false).found;
         assert!(found[0].1 == "distributed" && found[0].2 < 300.0, "{found:?}");
@@ -88,7 +88,7 @@ fn decoys_behind_one_link_layer_address_are_one_scanner() {
         net.macs.insert(name.clone(), own);
     }
     for host in [5, 6, 7] {
-        net.arp(host as f64 * 0.01, ACTOR, &format!("10.1.0.{host}"), true, true);
+        net.arp(f64::from(host) * 0.01, ACTOR, &format!("10.1.0.{host}"), true, true);
     }
     for (n, port) in net.nmap_ports().into_iter().take(200).enumerate() {
         for name in &names {

@@ -76,9 +76,9 @@ fn proxies_and_relays() {
     let mut net = Net::new(34);
     let hosts = net.internet(4_000);
     for n in 0..12_000 {
-        let skewed = (net.unit() * net.unit() * net.unit() * 4_000.0) as usize;
+        let skewed = net.below(16) * net.below(16) * net.below(16);
         let fate = if net.chance(96) { Open } else { Dropped };
-        let host = hosts[skewed.min(3_999)].clone();
+        let host = hosts[skewed as usize].clone();
         net.tcp(f64::from(n) * 0.06, "10.1.0.8", &host, 443, fate);
     }
     silent("a proxy", net);

@@ -18,7 +18,7 @@ fn vertical(gap_s: f64, ports: usize, closed: Fate, target: &str) -> Net {
 }
 
 fn sweep(gap_s: f64, percent: u64, port: u16) -> Net {
-    let mut net = Net::new(percent + port as u64);
+    let mut net = Net::new(percent + u64::from(port));
     let mut hosts = lan("10.1.7.", 254);
     net.shuffle(&mut hosts);
     for (n, host) in hosts.iter().enumerate() {
