@@ -63,9 +63,7 @@ fn management_stations() {
             net.udp(f64::from(round) * 300.0 + n as f64 * 0.3, "10.1.0.54", host, 161, fate);
         }
     }
-    let found = play(net, false).found;
-    // A tenth of two hundred is off at first sight: an analyst would want to know who asks them all.
-    assert!(found.len() <= 1, "{found:?}");
+    silent("snmp", net);
     let mut net = Net::new(75);
     for round in 0..12 {
         for n in 0..12 {
