@@ -120,6 +120,9 @@ counters! {
     ProbeAck = "probe_ack",
     /// Contact that leaves for somebody else: it was counted where it came in.
     Forwarded = "forwarded",
+    /// Refusal of a segment of no conversation, to an address of this host while it forwards: whoever sent the segment may be
+    /// behind it, and is told of the refusal there.
+    Translated = "translated",
     /// Answer or refusal for a source that tried nothing worth a cell.
     NotAsked = "not_asked",
     /// Probe of a source that is not worth a cell yet.

@@ -4,7 +4,7 @@
 
 use aya_ebpf::Global;
 use aya_ebpf::macros::map;
-use aya_ebpf::maps::{Array, LpmTrie, LruHashMap, PerCpuArray, RingBuf};
+use aya_ebpf::maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf};
 use scanwatch_common::abi::{
     Address, Cell, CellKey, Control, DOOR_SETS_EXTERNAL, DOOR_SETS_INTERNAL, FIRST_CONTACTS, FLOW_LINES,
     Novelty, ServiceTable, Settings,
@@ -31,6 +31,10 @@ pub static CONTROL: Array<Control> = Array::with_max_entries(1, 0);
 /// Zones by longest prefix.
 #[map]
 pub static ZONES: LpmTrie<Address, u8> = LpmTrie::with_max_entries(4096, 0);
+
+/// Addresses of this host while it forwards.
+#[map]
+pub static TRANSLATING: HashMap<Address, u8> = HashMap::with_max_entries(4096, 0);
 
 /// Service groups by port.
 #[map]

@@ -114,6 +114,11 @@ impl Tables for KernelTables {
     }
 
     #[inline(always)]
+    fn stands_for_others(&mut self, address: &Address) -> bool {
+        maps::TRANSLATING.get_ptr(address).is_some()
+    }
+
+    #[inline(always)]
     fn service(&mut self, ports: Ports, port: u16) -> u8 {
         let Some(table) = maps::SERVICES.get(0) else { return 0 };
         match ports {

@@ -27,8 +27,8 @@ impl Passage {
     pub const IN: Self = Self { through: 0 };
     /// On its way out, from this host itself.
     pub const OUT: Self = Self { through: 0 };
-    /// On its way out for somebody else: the probe was counted where it came in, under the source's own address, which
-    /// masquerading may have replaced by now. Answers and UDP flows are told all the same.
+    /// On its way out for somebody else: what the source does was counted where it came in, under the source's own address,
+    /// which masquerading may have replaced by now. Answers and refusals are told, and UDP flows are remembered.
     pub const THROUGH: Self = Self { through: 1 };
 
     /// Of a packet on its way out that came in by this interface, 0 for one of this host's own. Arithmetic, for the
@@ -51,7 +51,7 @@ pub fn observe<P: Packet + ?Sized, T: Tables>(packet: &P, interface: u32, passag
     let mut seen = Sighting::NOTHING;
     let mut outcome = first_look(packet, passage, &mut seen);
     if outcome == CONTACT {
-        outcome = second_look(packet, &seen, interface, tables);
+        outcome = second_look(packet, &mut seen, interface, tables);
     }
     tables.count_number(outcome);
 }
@@ -59,7 +59,7 @@ pub fn observe<P: Packet + ?Sized, T: Tables>(packet: &P, interface: u32, passag
 #[inline(always)]
 fn second_look<P: Packet + ?Sized, T: Tables>(
     packet: &P,
-    seen: &Sighting,
+    seen: &mut Sighting,
     interface: u32,
     tables: &mut T,
 ) -> u32 {
@@ -67,7 +67,14 @@ fn second_look<P: Packet + ?Sized, T: Tables>(
     let record = record.borrow_mut();
     record.interface = interface;
     record.reserved = 0;
-    let verdict = contact(packet, seen, record, tables);
+    let mut outcome = describe_contact(packet, seen, record, tables);
+    if outcome == CONTACT && seen.payload == sighting::UDP {
+        outcome = first_datagram(record, seen, tables);
+    }
+    if outcome != CONTACT {
+        return outcome;
+    }
+    let verdict = admit(seen, record, tables);
     if verdict.0 < Verdict::WITH_FIRST {
         return verdict.0;
     }
@@ -122,49 +129,25 @@ fn first_look<P: Packet + ?Sized>(packet: &P, passage: Passage, seen: &mut Sight
     }
 }
 
-/// Describes a contact, and asks flow cache and doorkeeper about it; on a stack of its own, as above.
+/// Settles what was seen, and fills the record with what the frame says: [`CONTACT`], or the number of the counter by which
+/// the frame leaves. On a stack of its own, as above.
 #[inline(never)]
-fn contact<P: Packet + ?Sized, T: Tables>(
+fn describe_contact<P: Packet + ?Sized, T: Tables>(
     packet: &P,
-    seen: &Sighting,
+    seen: &mut Sighting,
     record: &mut Novelty,
     tables: &mut T,
-) -> Verdict {
-    match described(packet, seen, record, tables) {
-        Ok(seen) => {
-            tables.count_number(u32::from(seen.counter));
-            admit(&seen, record, tables)
-        }
-        Err(reason) => Verdict::leaves(reason),
+) -> u32 {
+    let Some(settled) = tables.settle(*seen) else { return Counter::CellRefused as u32 };
+    if let Err(reason) = describe(packet, &settled, record) {
+        return reason as u32;
     }
-}
-
-/// Fills the record with all but the cell's key.
-#[inline(always)]
-fn described<P: Packet + ?Sized, T: Tables>(
-    packet: &P,
-    seen: &Sighting,
-    record: &mut Novelty,
-    tables: &mut T,
-) -> Result<Sighting, Counter> {
-    let mut seen = tables.settle(*seen).ok_or(Counter::CellRefused)?;
-    describe(packet, &seen, record)?;
-    turn(record, seen.reversed);
-    if let Some(reason) = refuse(&seen, &record.source, &record.target) {
-        return Err(reason);
+    turn(record, settled.reversed);
+    *seen = settled;
+    match refuse(&settled, &record.source, &record.target) {
+        Some(reason) => reason as u32,
+        None => CONTACT,
     }
-    if seen.payload == sighting::UDP
-        && let Some(reason) = first_datagram(record, &mut seen, tables)
-    {
-        return Err(reason);
-    }
-    record.source_port = seen.source_port;
-    record.target_port = seen.target_port;
-    record.key.contact = seen.contact;
-    if seen.through != 0 && seen.is(Outcome::Tried) {
-        return Err(Counter::Forwarded);
-    }
-    Ok(seen)
 }
 
 /// Exchanges source and target where `reversed` is 1. Arithmetic, for the verifier would go both ways of a branch.
@@ -177,9 +160,10 @@ fn turn(record: &mut Novelty, reversed: u8) {
     record.target = from_words(c ^ high, d ^ low);
 }
 
-/// Tells the first datagram of a flow, and its first answer, from all others; `None` for these two.
-#[inline(always)]
-fn first_datagram<T: Tables>(record: &mut Novelty, seen: &mut Sighting, tables: &mut T) -> Option<Counter> {
+/// Tells the first datagram of a flow, and its first answer, from all others: [`CONTACT`] for these two, else the number of
+/// the counter by which the frame leaves. On a stack of its own, as above.
+#[inline(never)]
+fn first_datagram<T: Tables>(record: &mut Novelty, seen: &mut Sighting, tables: &mut T) -> u32 {
     let settings = tables.settings();
     let tick = tables.tick();
     let idle = settings.flow_idle_ticks;
@@ -189,23 +173,25 @@ fn first_datagram<T: Tables>(record: &mut Novelty, seen: &mut Sighting, tables: 
     // A sum is the same from both ends; which end is the greater tells the direction.
     let flow = from.wrapping_add(to);
     let state = match tables.flow_line(flow) {
-        Some(line) => line.note(flow, from < to, tick, idle),
+        // What is forwarded under a translated address is answered there, too, and told where it came in.
+        Some(line) => line.note(flow, from < to, seen.through, tick, idle),
         None => Flow::First,
     };
     match state {
         Flow::First => {}
-        Flow::Known => return Some(Counter::UdpKnown),
-        Flow::Answered => return Some(Counter::UdpAnswered),
+        Flow::Known => return Counter::UdpKnown as u32,
+        Flow::Answered => return Counter::UdpAnswered as u32,
         Flow::Answer => {
             // The target's: everything about it is the other way round.
             seen.answered();
+            seen.reversed = 1;
             turn(record, 1);
             core::mem::swap(&mut seen.source_port, &mut seen.target_port);
-            return None;
+            return CONTACT;
         }
     }
     if is_large_datagram(seen.udp_payload, seen.target_port) {
-        return Some(Counter::UdpLarge);
+        return Counter::UdpLarge as u32;
     }
     // A socket that talks is there: peers, relays, and answers from another port than was asked (RFC 1350, RFC 8445).
     let talks = match tables.flow_line(to) {
@@ -213,21 +199,31 @@ fn first_datagram<T: Tables>(record: &mut Novelty, seen: &mut Sighting, tables: 
         None => false,
     };
     if let Some(line) = tables.flow_line(from) {
-        line.note(from, true, tick, idle);
+        line.note(from, true, 0, tick, idle);
     }
     if talks {
         seen.answered();
-        return None;
+        return CONTACT;
     }
     let from_service =
         seen.source_port < 1024 || tables.service(Ports::Udp, seen.source_port) != OTHER_SERVICE;
     let to_service = seen.target_port < 1024 || tables.service(Ports::Udp, seen.target_port) != OTHER_SERVICE;
-    if from_service && !to_service { Some(Counter::UdpAnswerShape) } else { None }
+    if from_service && !to_service { Counter::UdpAnswerShape as u32 } else { CONTACT }
 }
 
-/// Asks whether the contact's source is worth a cell.
-#[inline(always)]
+/// Asks whether the contact's source is worth a cell; on a stack of its own, as above.
+#[inline(never)]
 fn admit<T: Tables>(seen: &Sighting, record: &mut Novelty, tables: &mut T) -> Verdict {
+    if seen.through != 0 && seen.reversed == 0 && !seen.is(Outcome::Refused) {
+        return Verdict::leaves(Counter::Forwarded);
+    }
+    if is_stranger(seen) && tables.stands_for_others(&record.source) {
+        return Verdict::leaves(Counter::Translated);
+    }
+    tables.count_number(u32::from(seen.counter));
+    record.source_port = seen.source_port;
+    record.target_port = seen.target_port;
+    record.key.contact = seen.contact;
     let settings = tables.settings();
     let side = if tables.zone(&record.source) == 0 { Side::External } else { Side::Internal };
     let (need, prefix) = match side {
@@ -263,7 +259,13 @@ fn admit<T: Tables>(seen: &Sighting, record: &mut Novelty, tables: &mut T) -> Ve
 /// Only what a source does itself brings it in: it tries, or it is refused what nobody else can have sent.
 #[inline(always)]
 const fn admits(seen: &Sighting) -> bool {
-    seen.is(Outcome::Tried) || (seen.is(Outcome::Refused) && seen.technique() == Technique::Ack as u8)
+    seen.is(Outcome::Tried) || is_stranger(seen)
+}
+
+/// A segment of no conversation was refused.
+#[inline(always)]
+const fn is_stranger(seen: &Sighting) -> bool {
+    seen.is(Outcome::Refused) && seen.technique() == Technique::Ack as u8
 }
 
 /// The leading `prefix` bits of an IPv6 address; IPv4 stays whole, for one address there is one machine.

@@ -45,6 +45,11 @@ pub trait Tables {
     fn clock(&mut self) -> Self::Clock;
     /// Zone of an address; 0, the internet, where no configured zone holds it.
     fn zone(&mut self, address: &Address) -> u8;
+    /// True for an address of this host while it forwards: what arrives there may be meant for somebody behind it.
+    #[inline(always)]
+    fn stands_for_others(&mut self, _address: &Address) -> bool {
+        false
+    }
     /// Service group of a port, 0 for none.
     fn service(&mut self, ports: Ports, port: u16) -> u8;
     /// The cache line of a UDP flow, chosen by the low bits of its hash.

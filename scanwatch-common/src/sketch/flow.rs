@@ -42,9 +42,10 @@ impl FlowLine {
     /// Looks a datagram's flow up and remembers it.
     ///
     /// `flow` is the same for both directions (its low bits chose the line already), `forward` tells them apart.
-    /// A flow idle for more than `idle` ticks is new again. A full line gives up its least recently used flow.
+    /// A flow idle for more than `idle` ticks is new again. A full line gives up its least recently used flow. Where `quiet`
+    /// is 1 and not 0, a flow that begins counts as answered from the start: nobody is to be told of its first answer.
     #[inline(always)]
-    pub fn note(&mut self, flow: u64, forward: bool, tick: u32, idle: u32) -> Flow {
+    pub fn note(&mut self, flow: u64, forward: bool, quiet: u8, tick: u32, idle: u32) -> Flow {
         let found = self.survey(flow, tick, idle);
         let now = u64::from(tick) & TICK_MASK;
         if found.mine != 0 {
@@ -52,7 +53,7 @@ impl FlowLine {
         }
         // The age stands above the place, so the greatest names the oldest.
         self.entries[(found.oldest & PLACE_MASK) as usize] =
-            tag_of(flow) << TAG_SHIFT | now << TICK_SHIFT | USED | u64::from(forward);
+            tag_of(flow) << TAG_SHIFT | now << TICK_SHIFT | USED | u64::from(quiet) << 1 | u64::from(forward);
         Flow::First
     }
 

@@ -21,11 +21,11 @@ fn a_frame_that_came_in_by_an_interface_goes_through_and_all_others_are_the_host
 }
 
 #[test]
-fn no_probe_that_goes_through_counts() {
+fn nothing_that_a_source_does_counts_on_its_way_through() {
     let mut world = World::admitting();
     for fixture in packets::all() {
         let Ok(contacted) = fixture.expect else { continue };
-        if contacted.outcome != Outcome::Tried {
+        if !matches!(contacted.outcome, Outcome::Tried | Outcome::Continued) {
             continue;
         }
         let raised = world.see_pass(&fixture.frame, Passage::THROUGH);
@@ -79,7 +79,7 @@ fn the_answer_to_a_translated_datagram_is_no_probe_of_the_router() {
         let answer = |to, to_port| ether().carry(ipv4(SERVER, to).carry(udp(20_000 + port, to_port)));
         assert_eq!(world.see(&ask(CLIENT, 40_000))[0], Counter::ProbeUdp);
         assert_eq!(world.see_pass(&ask(ROUTER, 61_000), Passage::THROUGH), [Counter::Forwarded]);
-        assert_eq!(world.see(&answer(ROUTER, 61_000)), [Counter::UdpAnswered, Counter::NotAsked]);
+        assert_eq!(world.see(&answer(ROUTER, 61_000)), [Counter::UdpAnswered]);
         assert_eq!(world.see_pass(&answer(CLIENT, 40_000), Passage::THROUGH)[0], Counter::UdpAnswered);
     }
     assert_eq!(world.tables.cells(Side::External).len(), 0);
@@ -97,10 +97,19 @@ fn an_answer_of_this_host_counts_for_who_asked_it() {
     let answer = ipv4(ROUTER, outside(1)).carry(tcp(22, 40_000).flags(SYN | ACK));
     world.see_pass(&ether().carry(answer), Passage::OUT);
     world.see_pass(&ether().carry(ipv4(ROUTER, outside(1)).carry(icmp(0))), Passage::OUT);
-    let outcomes: Vec<_> =
-        world.tables.cells(Side::External).keys().filter_map(CellKey::outcome).collect();
+    let outcomes: Vec<_> = world.tables.cells(Side::External).keys().filter_map(CellKey::outcome).collect();
     for outcome in [Outcome::Tried, Outcome::Refused, Outcome::Answered] {
         assert!(outcomes.contains(&outcome), "{outcome:?} is not among {outcomes:?}");
     }
     assert_eq!(world.tables.cells(Side::Internal).len(), 0);
+}
+
+/// On the other side of the router its address talks, and is answered: that is nobody's contact.
+#[test]
+fn datagrams_through_to_a_socket_that_talks_are_forwarded() {
+    let mut world = World::admitting();
+    let datagram = |from, source_port, to, port| ether().carry(ipv4(from, to).carry(udp(source_port, port)));
+    world.see(&datagram(SERVER, 27_015, CLIENT, 40_000));
+    let raised = world.see_pass(&datagram(ROUTER, 61_000, SERVER, 27_015), Passage::THROUGH);
+    assert_eq!(raised, [Counter::Forwarded]);
 }

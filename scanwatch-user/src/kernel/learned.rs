@@ -3,8 +3,11 @@
 //! A host's own addresses are inside whatever they are: its scans leave its network, they do not pass through it. And on
 //! a link whose IPv4 addresses are all inside, the IPv6 networks are inside, too: a LAN's global IPv6 prefix is in nobody's
 //! configuration, and may change every day.
+//!
+//! The own addresses of a host that forwards are known to the programs, too: it may stand there for others.
 
 use std::collections::HashMap;
+use std::fs;
 use std::net::{IpAddr, Ipv6Addr};
 
 use aya::maps::lpm_trie::{Key, LpmTrie};
@@ -21,32 +24,53 @@ const LEARNED: ZoneId = 1;
 /// The kernel's table of zones.
 pub(super) struct Zones {
     table: LpmTrie<MapData, [u8; 16], u8>,
+    translating: aya::maps::HashMap<MapData, [u8; 16], u8>,
     configured: Vec<Zone>,
     /// By the index of the interface.
-    learned: HashMap<u32, Vec<Network>>,
+    learned: HashMap<u32, Learned>,
+}
+
+/// What the addresses of an interface teach.
+#[derive(Clone, Debug, Default)]
+struct Learned {
+    /// Networks that are inside.
+    inside: Vec<Network>,
+    /// Addresses at which this host may stand for others.
+    translating: Vec<[u8; 16]>,
 }
 
 impl Zones {
     /// Fills the table with what is configured.
-    pub(super) fn fill(map: Map, policy: &Policy) -> Result<Self, KernelError> {
-        let mut table = LpmTrie::try_from(map)?;
+    pub(super) fn fill(zones: Map, translating: Map, policy: &Policy) -> Result<Self, KernelError> {
+        let mut table = LpmTrie::try_from(zones)?;
+        let translating = translating.try_into()?;
         for (zone, number) in policy.zones.iter().zip(1..) {
             for network in &zone.networks {
                 table.insert(&key(network), number, 0)?;
             }
         }
-        Ok(Self { table, configured: policy.zones.clone(), learned: HashMap::new() })
+        Ok(Self { table, translating, configured: policy.zones.clone(), learned: HashMap::new() })
     }
 
-    /// Makes these the networks of an interface; those it had before and that no interface has now are taken out.
-    fn learn(&mut self, index: u32, networks: Vec<Network>) -> Result<(), MapError> {
-        let before = self.learned.insert(index, networks).unwrap_or_default();
-        for network in self.learned.get(&index).into_iter().flatten() {
+    /// Makes this what an interface teaches; what it taught before and none teaches now is taken out.
+    fn learn(&mut self, index: u32, learned: Learned) -> Result<(), MapError> {
+        let before = self.learned.insert(index, learned).unwrap_or_default();
+        let now = &self.learned;
+        for network in &now[&index].inside {
             self.table.insert(&key(network), LEARNED, 0)?;
         }
-        let is_gone = |network: &&Network| !self.learned.values().flatten().any(|held| held == *network);
-        for network in before.iter().filter(is_gone) {
-            self.table.remove(&key(network))?;
+        for address in &now[&index].translating {
+            self.translating.insert(address, 1, 0)?;
+        }
+        for network in before.inside {
+            if !now.values().any(|learned| learned.inside.contains(&network)) {
+                self.table.remove(&key(&network))?;
+            }
+        }
+        for address in before.translating {
+            if !now.values().any(|learned| learned.translating.contains(&address)) {
+                self.translating.remove(&address)?;
+            }
         }
         Ok(())
     }
@@ -60,23 +84,39 @@ impl Kernel {
     /// Returns what is learned now, all of it in the first configured zone.
     pub async fn learn(&mut self, index: u32) -> Result<Vec<Network>, KernelError> {
         let addresses = links::addresses(index).await?;
-        let learned = learned(&addresses, &self.zones.configured);
-        self.zones.learn(index, learned.clone())?;
-        Ok(learned)
+        let inside = inside(&addresses, &self.zones.configured);
+        let own = |(address, _): &(IpAddr, u8)| match address {
+            IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
+            IpAddr::V6(v6) => v6.octets(),
+        };
+        let translating = if forwards() { addresses.iter().map(own).collect() } else { Vec::new() };
+        self.zones.learn(index, Learned { inside: inside.clone(), translating })?;
+        Ok(inside)
     }
 
     /// Forgets what an interface taught.
     pub(super) fn unlearn(&mut self, index: u32) {
         // Taking out of a table what was put in does not fail; were it to, one address would stay inside.
-        if let Err(error) = self.zones.learn(index, Vec::new()) {
+        if let Err(error) = self.zones.learn(index, Learned::default()) {
             tracing::warn!("networks of interface {index} still count as inside: {error}");
         }
         self.zones.learned.remove(&index);
     }
 }
 
+/// True where this host forwards between any of its interfaces.
+fn forwards() -> bool {
+    let is_on = |family: &str| {
+        let interfaces = fs::read_dir(format!("/proc/sys/net/{family}/conf")).into_iter().flatten().flatten();
+        interfaces
+            .map(|interface| fs::read_to_string(interface.path().join("forwarding")))
+            .any(|setting| setting.is_ok_and(|setting| setting.trim() == "1"))
+    };
+    is_on("ipv4") || is_on("ipv6")
+}
+
 /// Networks that addresses with their prefix lengths make inside.
-fn learned(addresses: &[(IpAddr, u8)], zones: &[Zone]) -> Vec<Network> {
+fn inside(addresses: &[(IpAddr, u8)], zones: &[Zone]) -> Vec<Network> {
     let is_configured = |address: IpAddr| {
         zones.iter().any(|zone| zone.networks.iter().any(|network| network.contains(address)))
     };
@@ -123,7 +163,7 @@ mod tests {
         let zones = [Zone { name: "internal".to_owned(), networks: configured }];
         let addresses: Vec<(IpAddr, u8)> =
             networks(texts).iter().map(|network| (network.address, network.prefix)).collect();
-        learned(&addresses, &zones).iter().map(ToString::to_string).collect()
+        inside(&addresses, &zones).iter().map(ToString::to_string).collect()
     }
 
     #[test]

@@ -70,7 +70,11 @@ impl Kernel {
         let raw = Raw(settings);
         loader.override_global("SETTINGS", &raw, true);
         let mut ebpf = loader.load(OBJECT)?;
-        let zones = Zones::fill(Map::LpmTrie(second(&ebpf, "ZONES")?), policy)?;
+        let zones = Zones::fill(
+            Map::LpmTrie(second(&ebpf, "ZONES")?),
+            Map::HashMap(second(&ebpf, "TRANSLATING")?),
+            policy,
+        )?;
         fill_services(&mut ebpf, policy)?;
         let control = Array::try_from(Map::Array(second(&ebpf, "CONTROL")?))?;
         let cells = CELLS
@@ -238,8 +242,11 @@ fn cells_of(ebpf: &Ebpf, name: &str) -> Result<OwnedFd, KernelError> {
 }
 
 fn descriptor(ebpf: &Ebpf, name: &str) -> Result<OwnedFd, KernelError> {
-    let (Map::LruHashMap(data) | Map::Array(data) | Map::RingBuf(data) | Map::LpmTrie(data)) =
-        ebpf.map(name).ok_or_else(|| missing(name))?
+    let (Map::LruHashMap(data)
+    | Map::HashMap(data)
+    | Map::Array(data)
+    | Map::RingBuf(data)
+    | Map::LpmTrie(data)) = ebpf.map(name).ok_or_else(|| missing(name))?
     else {
         return Err(missing(name));
     };

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{Ipv4Addr, UdpSocket};
+use std::time::Duration;
 
 use scanwatch::kernel::{Kernel, Mode, interface_index};
 use scanwatch::policy::{Hook, Policy};
@@ -27,7 +28,7 @@ const SLACK: u64 = 5;
 struct Routed {
     kernel: Kernel,
     client: Far,
-    _server: Far,
+    server: Far,
 }
 
 impl Routed {
@@ -46,7 +47,7 @@ impl Routed {
             let attachment = kernel.attach(name, index, Hook::Auto).await.expect("attached");
             assert_eq!(attachment.egress, Some(Mode::Tcx), "{:?}", attachment.egress_refused);
         }
-        Self { kernel, client, _server: server }
+        Self { kernel, client, server }
     }
 
     /// Distinct pairs by source, technique and outcome.
@@ -116,17 +117,25 @@ fn a_forwarded_scan_is_counted_once_and_for_its_client() {
     });
 }
 
+/// The client's packets leave under the router's address outside.
+fn masquerade() {
+    tool("nft", "add table ip nat");
+    tool("nft", "add chain ip nat out { type nat hook postrouting priority 100 ; }");
+    tool("nft", "add rule ip nat out oifname wan masquerade");
+}
+
 /// By each technique whose answers tell something. The router's own ARP requests make it known, as on every real router.
 #[test]
 fn a_masquerading_router_is_not_accused_of_its_clients_scans_and_the_client_gets_the_answers() {
-    for (how, technique) in
-        [("-sS", Technique::Syn), ("-sT", Technique::Syn), ("-sU --min-rate 300", Technique::Udp)]
-    {
+    for (how, technique) in [
+        ("-sA", Technique::Ack),
+        ("-sS", Technique::Syn),
+        ("-sT", Technique::Syn),
+        ("-sU --min-rate 300", Technique::Udp),
+    ] {
         in_namespace(async || {
             let mut routed = Routed::new().await;
-            tool("nft", "add table ip nat");
-            tool("nft", "add chain ip nat out { type nat hook postrouting priority 100 ; }");
-            tool("nft", "add rule ip nat out oifname wan masquerade");
+            masquerade();
             let how = how.to_owned();
             let said = routed.client.run(move || nmap(&how));
             let pairs = routed.pairs();
@@ -139,17 +148,57 @@ fn a_masquerading_router_is_not_accused_of_its_clients_scans_and_the_client_gets
             // A kernel says no more than a few times a second that a datagram's port is closed.
             let least = if technique == Technique::Udp { 1 } else { PORTS - SLACK };
             assert!(told >= least, "{technique:?}: {pairs:?}\n{said}");
-            for router in [ROUTER, ROUTER_OUTSIDE] {
-                let tried: Vec<_> = pairs
-                    .keys()
-                    .filter(|(source, technique, outcome)| {
-                        *source == router && *technique != Technique::Arp && *outcome == Outcome::Tried
-                    })
-                    .collect();
-                assert!(tried.is_empty(), "the router is accused: {pairs:?}");
-            }
+            // What its address was answered is not what it tried; only refusals of nothing would make it a suspect.
+            let accuses = |key: &&(Ipv4Addr, Technique, Outcome)| match (key.1, key.2) {
+                (Technique::Arp, _) => false,
+                (Technique::Udp, Outcome::Answered) | (Technique::Ack, _) | (_, Outcome::Tried) => true,
+                _ => false,
+            };
+            let of_router = pairs.keys().filter(|key| [ROUTER, ROUTER_OUTSIDE].contains(&key.0));
+            let accused: Vec<_> = of_router.filter(accuses).collect();
+            assert!(accused.is_empty(), "the router is accused: {pairs:?}");
         });
     }
+}
+
+/// A busy peer behind the router, all of whose datagrams are answered; the answers arrive at the router's address.
+#[test]
+fn datagrams_back_to_a_translated_address_are_the_clients() {
+    in_namespace(async || {
+        let mut routed = Routed::new().await;
+        masquerade();
+        let ports = 20_001..20_041_u16;
+        let bound = |address: Ipv4Addr, port| {
+            let socket = UdpSocket::bind((address, port)).expect("a socket");
+            socket.set_read_timeout(Some(Duration::from_secs(5))).expect("a limit");
+            socket
+        };
+        let listened = ports.clone();
+        let servers: Vec<UdpSocket> =
+            routed.server.run(move || listened.map(|port| bound(SERVER, port)).collect());
+        let asked = ports.clone();
+        let clients: Vec<UdpSocket> = routed.client.run(move || {
+            let ask = |port: u16| {
+                let socket = bound(CLIENT, port + 10_000);
+                socket.send_to(b"question", (SERVER, port)).expect("a datagram sent");
+                socket
+            };
+            asked.map(ask).collect()
+        });
+        for (server, client) in servers.iter().zip(&clients) {
+            let (_, from) = server.recv_from(&mut [0; 16]).expect("the question");
+            assert_eq!(from.ip(), ROUTER_OUTSIDE, "the address is translated");
+            server.send_to(b"answer", from).expect("an answer sent");
+            client.recv_from(&mut [0; 16]).expect("the answer");
+        }
+        let pairs = routed.pairs();
+        for outcome in [Outcome::Tried, Outcome::Answered] {
+            let found = pairs.get(&(CLIENT, Technique::Udp, outcome));
+            assert!(is_about(found, ports.len() as u64), "{outcome:?}: {pairs:?}");
+        }
+        let others: Vec<_> = pairs.keys().filter(|key| key.0 != CLIENT && key.1 == Technique::Udp).collect();
+        assert!(others.is_empty(), "{others:?}");
+    });
 }
 
 /// A cable to one far host, and a way to send something out.
