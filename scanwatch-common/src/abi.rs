@@ -6,7 +6,7 @@
 use crate::sketch::Sketch;
 
 /// Version of everything in this module and of the sketches' hash, seed and shape.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Length of an epoch, the time between two flips of the cell copies, seconds.
 pub const EPOCH_S: u32 = 10;
@@ -52,11 +52,14 @@ pub enum Technique {
     Arp = 8,
     /// IP protocol that is neither transport, tunnel nor routing.
     Proto = 9,
+    /// TCP segment of a conversation that does not exist, as ACK, window and Maimon scans send: known by its refusal,
+    /// or by numbers that no conversation has.
+    Ack = 10,
 }
 
 impl Technique {
     /// All techniques, in the order of their numbers.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Syn,
         Self::Null,
         Self::Fin,
@@ -67,6 +70,7 @@ impl Technique {
         Self::Icmp,
         Self::Arp,
         Self::Proto,
+        Self::Ack,
     ];
 
     /// The technique with this number, `None` where there is none.
@@ -78,8 +82,27 @@ impl Technique {
     /// True where a probe names a TCP port.
     #[must_use]
     pub const fn is_tcp(self) -> bool {
-        matches!(self, Self::Syn | Self::Null | Self::Fin | Self::Xmas | Self::Flags)
+        matches!(self, Self::Syn | Self::Null | Self::Fin | Self::Xmas | Self::Flags | Self::Ack)
     }
+}
+
+/// What became of a contact. Its number stands in cell keys beside the technique's.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Outcome {
+    /// The source tried the pair.
+    Tried = 0,
+    /// The target answered: SYN-ACK, first UDP datagram back, ICMP or ARP reply, INIT-ACK.
+    Answered = 1,
+    /// The target, or a router for it, refused: RST, ICMP unreachable, ABORT.
+    Refused = 2,
+    /// The source went on with the conversation, so it was answered, whether or not the answer came by here.
+    Continued = 3,
+}
+
+impl Outcome {
+    /// All outcomes, in the order of their numbers.
+    pub const ALL: [Self; 4] = [Self::Tried, Self::Answered, Self::Refused, Self::Continued];
 }
 
 /// Which of the two sets of maps a source belongs to: a flood from one side must not evict the other.
@@ -106,8 +129,31 @@ pub struct CellKey {
     pub service: u8,
     /// Slice of the ports that are in no group (see [`port_bucket`]), 0 otherwise.
     pub bucket: u8,
-    /// Number of the [`Technique`].
-    pub technique: u8,
+    /// Number of the [`Technique`], and in the high four bits that of the [`Outcome`]: read by [`CellKey::technique`]
+    /// and [`CellKey::outcome`].
+    pub contact: u8,
+}
+
+impl CellKey {
+    /// The byte that stands for a technique with an outcome.
+    #[inline(always)]
+    #[must_use]
+    pub const fn contact_of(technique: Technique, outcome: Outcome) -> u8 {
+        technique as u8 | (outcome as u8) << 4
+    }
+
+    /// The technique, `None` for a number that none has.
+    #[must_use]
+    pub const fn technique(&self) -> Option<Technique> {
+        Technique::from_number(self.contact & 0x0f)
+    }
+
+    /// The outcome, `None` for a number that none has.
+    #[must_use]
+    pub const fn outcome(&self) -> Option<Outcome> {
+        let number = (self.contact >> 4) as usize;
+        if number < Outcome::ALL.len() { Some(Outcome::ALL[number]) } else { None }
+    }
 }
 
 /// The service group of ports that are in no group.
@@ -182,7 +228,10 @@ impl Cell {
     };
 }
 
-/// One probe that told its cell something: a uniform sample over distinct pairs, and the evidence of an incident.
+/// One contact that told its cell something: a uniform sample over distinct pairs, and the evidence of an incident.
+///
+/// `source` is always who tried and `target` who was tried, also where the packet was the target's answer: then
+/// lengths, hop limit, numbers and link-layer source are the answer's.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Novelty {
@@ -226,7 +275,7 @@ impl Novelty {
     /// A record that says nothing.
     pub const EMPTY: Self = Self {
         time_ns: 0,
-        key: CellKey { source: [0; 16], vlan: [0; 2], zone: 0, service: 0, bucket: 0, technique: 0 },
+        key: CellKey { source: [0; 16], vlan: [0; 2], zone: 0, service: 0, bucket: 0, contact: 0 },
         source: [0; 16],
         target: [0; 16],
         sequence: 0,
@@ -295,6 +344,8 @@ pub struct Control {
 pub const DOOR_SETS_INTERNAL: usize = 4_096;
 /// Sets of the doorkeeper of external sources.
 pub const DOOR_SETS_EXTERNAL: usize = 16_384;
+/// Places for what internal sources tried first: one for each entry of their doorkeeper, in the order of the sets.
+pub const FIRST_CONTACTS: usize = DOOR_SETS_INTERNAL * crate::sketch::DOOR_WAYS;
 /// Lines of the cache of UDP flows.
 pub const FLOW_LINES: usize = 16_384;
 

@@ -50,8 +50,14 @@ counters! {
     TcpEstablished = "tcp_established",
     /// TCP SYN-ACK.
     TcpAnswered = "tcp_answered",
-    /// TCP RST.
+    /// TCP RST that refuses a SYN.
+    TcpRefused = "tcp_refused",
+    /// TCP RST without ACK: it refuses a segment of a conversation that does not exist.
+    TcpStranger = "tcp_stranger",
+    /// Other TCP RST: the end of a connection.
     TcpReset = "tcp_reset",
+    /// TCP FIN of a connection that existed.
+    TcpContinued = "tcp_continued",
     /// Datagram of a UDP flow already seen in this direction.
     UdpKnown = "udp_known",
     /// Datagram that answers a UDP flow.
@@ -62,13 +68,21 @@ counters! {
     UdpLarge = "udp_large",
     /// DHCP or DHCPv6, whose answers come from elsewhere than asked.
     Dhcp = "dhcp",
-    /// SCTP other than INIT.
+    /// SCTP INIT-ACK.
+    SctpAnswered = "sctp_answered",
+    /// SCTP ABORT.
+    SctpRefused = "sctp_refused",
+    /// Other SCTP.
     SctpOther = "sctp_other",
     /// ICMP or ICMPv6 answer.
     IcmpAnswered = "icmp_answered",
-    /// ICMP or ICMPv6 error.
+    /// ICMP or ICMPv6 destination unreachable.
+    IcmpRefused = "icmp_refused",
+    /// Other ICMP or ICMPv6 error, or one that quotes nothing of use.
     IcmpError = "icmp_error",
-    /// ICMPv6 neighbour and router discovery, and multicast listener reports.
+    /// ICMPv6 neighbour advertisement that was asked for.
+    NeighbourAnswered = "neighbour_answered",
+    /// Other ICMPv6 neighbour and router discovery, and multicast listener reports.
     IcmpNeighbour = "icmp_neighbour",
     /// Other ICMP or ICMPv6.
     IcmpOther = "icmp_other",
@@ -102,12 +116,23 @@ counters! {
     ProbeArp = "probe_arp",
     /// Probe by IP protocol.
     ProbeProto = "probe_proto",
+    /// Probe by TCP ACK with numbers that no conversation has.
+    ProbeAck = "probe_ack",
+    /// Contact that leaves for somebody else: it was counted where it came in.
+    Forwarded = "forwarded",
+    /// Refusal of a segment of no conversation, to an address of this host while it forwards: whoever sent the segment may be
+    /// behind it, and is told of the refusal there.
+    Translated = "translated",
+    /// Answer or refusal for a source that tried nothing worth a cell.
+    NotAsked = "not_asked",
     /// Probe of a source that is not worth a cell yet.
     NotAdmitted = "not_admitted",
-    /// Probe that told its cell nothing.
+    /// Contact that told its cell nothing.
     NotNovel = "not_novel",
-    /// Probe that told its cell something.
+    /// Contact that told its cell something.
     Novel = "novel",
+    /// What an internal source tried first, told to its cell when the source got one: beside the contact at hand.
+    FirstNovel = "first_novel",
     /// Cell created.
     CellCreated = "cell_created",
     /// Cell that could not be created.
@@ -136,6 +161,7 @@ impl Counter {
             Technique::Icmp => Self::ProbeIcmp,
             Technique::Arp => Self::ProbeArp,
             Technique::Proto => Self::ProbeProto,
+            Technique::Ack => Self::ProbeAck,
         }
     }
 }

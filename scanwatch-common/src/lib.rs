@@ -14,4 +14,5 @@ pub mod counters;
 pub mod observe;
 pub mod packet;
 pub mod parse;
+pub mod sighting;
 pub mod sketch;

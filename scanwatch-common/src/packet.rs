@@ -8,11 +8,11 @@ pub trait Packet {
     /// `N` bytes from `offset`, or `None` where the packet does not hold them all.
     fn bytes<const N: usize>(&self, offset: usize) -> Option<[u8; N]>;
 
-    /// The same offset, of which the kernel's verifier knows only that it lies within what can be read. Without this it
-    /// goes through all that follows once for every range an offset may have.
+    /// The same value, which has no bits but those of `MASK`, and of which the kernel's verifier knows no more than that: it
+    /// would follow every sum of header lengths through all that lies behind them.
     #[inline(always)]
-    fn forget_range(&self, offset: usize) -> usize {
-        offset
+    fn forget<const MASK: usize>(&self, value: usize) -> usize {
+        value
     }
 
     /// Tag control information of the outer VLAN tag, where the network card or the stack took it off the frame.

@@ -17,7 +17,7 @@ use aya_ebpf::bindings::xdp_action::XDP_PASS;
 use aya_ebpf::macros::{classifier, xdp};
 use aya_ebpf::programs::{TcContext, XdpContext};
 use aya_log_ebpf::warn;
-use scanwatch_common::observe::observe;
+use scanwatch_common::observe::{Passage, observe};
 
 use tables::KernelTables;
 use view::{SkbView, XdpView};
@@ -40,12 +40,25 @@ pub fn scanwatch_xdp(ctx: XdpContext) -> u32 {
 /// TC ingress, where XDP is taken.
 #[classifier]
 pub fn scanwatch_tc(ctx: TcContext) -> i32 {
+    tc(&ctx, Passage::IN)
+}
+
+/// TC egress: what this host does itself, and answers to what it forwards.
+#[classifier]
+pub fn scanwatch_egress(ctx: TcContext) -> i32 {
     // SAFETY: the context is the one the kernel called us with; the field is a plain number.
+    let from = unsafe { (*ctx.skb.skb).ingress_ifindex };
+    tc(&ctx, Passage::out_from(from))
+}
+
+#[inline(always)]
+fn tc(ctx: &TcContext, passage: Passage) -> i32 {
+    // SAFETY: as above.
     let interface = unsafe { (*ctx.skb.skb).ifindex };
-    if let (Some(view), Some(mut tables)) = (SkbView::new(&ctx), KernelTables::new()) {
-        observe(&view, interface, &mut tables);
+    if let (Some(view), Some(mut tables)) = (SkbView::new(ctx), KernelTables::new()) {
+        observe(&view, interface, passage, &mut tables);
         if tables.refused && first_refusal(tables.tick()) {
-            warn!(&ctx, "no room for another cell on interface {}: raise limits.cells_*", interface);
+            warn!(ctx, "no room for another cell on interface {}: raise limits.cells_*", interface);
         }
     }
     TC_NEXT
@@ -55,7 +68,7 @@ pub fn scanwatch_tc(ctx: TcContext) -> i32 {
 fn xdp_ingress(ctx: &XdpContext) -> u32 {
     let interface = ctx.ingress_ifindex() as u32;
     if let Some(mut tables) = KernelTables::new() {
-        observe(&XdpView::new(ctx), interface, &mut tables);
+        observe(&XdpView::new(ctx), interface, Passage::IN, &mut tables);
         if tables.refused && first_refusal(tables.tick()) {
             warn!(ctx, "no room for another cell on interface {}: raise limits.cells_*", interface);
         }

@@ -4,13 +4,14 @@
 
 use aya_ebpf::Global;
 use aya_ebpf::macros::map;
-use aya_ebpf::maps::{Array, LpmTrie, LruHashMap, PerCpuArray, RingBuf};
+use aya_ebpf::maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf};
 use scanwatch_common::abi::{
-    Address, Cell, CellKey, Control, DOOR_SETS_EXTERNAL, DOOR_SETS_INTERNAL, FLOW_LINES, Novelty,
-    ServiceTable, Settings,
+    Address, Cell, CellKey, Control, DOOR_SETS_EXTERNAL, DOOR_SETS_INTERNAL, FIRST_CONTACTS, FLOW_LINES,
+    Novelty, ServiceTable, Settings,
 };
 use scanwatch_common::counters::Counter;
-use scanwatch_common::sketch::{DoorSet, FlowLine};
+use scanwatch_common::sighting::Sighting;
+use scanwatch_common::sketch::{DoorSet, FirstContact, FlowLine};
 
 /// Makes the kernel put an array's values on a page boundary, so that sets of 64 bytes are cache lines.
 const PAGE_ALIGNED: u32 = aya_ebpf::bindings::BPF_F_MMAPABLE;
@@ -26,6 +27,10 @@ pub static CONTROL: Array<Control> = Array::with_max_entries(1, 0);
 /// Zones by longest prefix.
 #[map]
 pub static ZONES: LpmTrie<Address, u8> = LpmTrie::with_max_entries(4096, 0);
+
+/// Addresses of this host while it forwards.
+#[map]
+pub static TRANSLATING: HashMap<Address, u8> = HashMap::with_max_entries(4096, 0);
 
 /// Service groups by port.
 #[map]
@@ -43,6 +48,10 @@ pub static DOORS_INTERNAL: Array<DoorSet> = Array::with_max_entries(DOOR_SETS_IN
 #[map]
 pub static DOORS_EXTERNAL: Array<DoorSet> = Array::with_max_entries(DOOR_SETS_EXTERNAL as u32, PAGE_ALIGNED);
 
+/// What internal sources tried first.
+#[map]
+pub static FIRST_TRIED: Array<FirstContact> = Array::with_max_entries(FIRST_CONTACTS as u32, PAGE_ALIGNED);
+
 /// A cell that has seen nothing: the BPF stack is too small for one.
 #[map]
 pub static EMPTY_CELL: Array<Cell> = Array::with_max_entries(1, 0);
@@ -50,6 +59,10 @@ pub static EMPTY_CELL: Array<Cell> = Array::with_max_entries(1, 0);
 /// Where the record of the packet at hand is put together, by CPU.
 #[map]
 pub static RECORD: PerCpuArray<Novelty> = PerCpuArray::with_max_entries(1, 0);
+
+/// What was seen of the packet at hand, on its way from the first look to the second, by CPU.
+#[map]
+pub static SIGHTING: PerCpuArray<Sighting> = PerCpuArray::with_max_entries(1, 0);
 
 /// Cells of internal sources, first copy.
 #[map]

@@ -5,14 +5,18 @@ use aya_ebpf::helpers::bpf_ktime_get_ns;
 use aya_ebpf::maps::lpm_trie::Key;
 use aya_ebpf::maps::{Array, LruHashMap, RingBuf};
 use scanwatch_common::abi::{
-    Address, Cell, CellKey, Control, DOOR_SETS_EXTERNAL, DOOR_SETS_INTERNAL, FLOW_LINES, Novelty, Settings,
-    Side,
+    Address, Cell, CellKey, Control, DOOR_SETS_EXTERNAL, DOOR_SETS_INTERNAL, FIRST_CONTACTS, FLOW_LINES,
+    Novelty, Settings, Side,
 };
-use scanwatch_common::counters::Counter;
 use scanwatch_common::observe::{Clock, Ports, Tables};
-use scanwatch_common::sketch::{DoorSet, FlowLine};
+use scanwatch_common::parse::OFFSET_MASK;
+use scanwatch_common::sighting::Sighting;
+use scanwatch_common::sketch::{DoorSet, FirstContact, FlowLine};
 
 use crate::maps;
+
+/// Entries of a set of the doorkeeper.
+const DOOR_WAYS: u32 = (FIRST_CONTACTS / DOOR_SETS_INTERNAL) as u32;
 
 /// Time of the packet in a replay, else of the kernel.
 #[derive(Clone, Copy)]
@@ -110,6 +114,11 @@ impl Tables for KernelTables {
     }
 
     #[inline(always)]
+    fn stands_for_others(&mut self, address: &Address) -> bool {
+        maps::TRANSLATING.get_ptr(address).is_some()
+    }
+
+    #[inline(always)]
     fn service(&mut self, ports: Ports, port: u16) -> u8 {
         let Some(table) = maps::SERVICES.get(0) else { return 0 };
         match ports {
@@ -132,6 +141,17 @@ impl Tables for KernelTables {
     }
 
     #[inline(always)]
+    fn first_contact(&mut self, side: Side, source: u64, way: usize) -> Option<&mut FirstContact> {
+        match side {
+            Side::Internal => {
+                let set = source as u32 & (DOOR_SETS_INTERNAL as u32 - 1);
+                entry(&maps::FIRST_TRIED, set * DOOR_WAYS + (way as u32 & (DOOR_WAYS - 1)))
+            }
+            Side::External => None,
+        }
+    }
+
+    #[inline(always)]
     fn cell(&mut self, side: Side, key: &CellKey) -> Option<&mut Cell> {
         // SAFETY: as in `entry`; the LRU may give a deleted value to another key while we write, and then that
         // cell has one element too many until its epoch ends.
@@ -140,14 +160,26 @@ impl Tables for KernelTables {
 
     #[inline(always)]
     fn create_cell(&mut self, side: Side, key: &CellKey) -> Option<&mut Cell> {
+        self.cell_or_new(side, key).map(|(cell, _)| cell)
+    }
+
+    /// The map is chosen once: each choice is a branch, and the verifier would follow every combination of them.
+    #[inline(always)]
+    fn cell_or_new(&mut self, side: Side, key: &CellKey) -> Option<(&mut Cell, bool)> {
+        let cells = self.cells(side);
+        if let Some(cell) = cells.get_ptr_mut(key) {
+            // SAFETY: as in `cell`.
+            return Some((unsafe { aligned(cell) }, false));
+        }
         let empty = maps::EMPTY_CELL.get(0)?;
-        // Fails where another CPU was first, whose cell is found below, and where the map has no room. Where it is far
-        // too small, another CPU may take the new cell's room at once.
-        let _ = self.cells(side).insert(key, empty, u64::from(BPF_NOEXIST));
-        let cell = self.cells(side).get_ptr_mut(key);
-        self.refused |= cell.is_none();
+        // Another CPU may have been first: then its cell is found below.
+        let is_new = cells.insert(key, empty, u64::from(BPF_NOEXIST)).is_ok();
+        let Some(cell) = cells.get_ptr_mut(key) else {
+            self.refused = true;
+            return None;
+        };
         // SAFETY: as in `cell`.
-        cell.map(|cell| unsafe { aligned(cell) })
+        Some((unsafe { aligned(cell) }, is_new))
     }
 
     #[inline(always)]
@@ -164,7 +196,9 @@ impl Tables for KernelTables {
         };
         match ring.reserve::<Novelty>(0) {
             Some(mut slot) => {
-                slot.write(*novelty);
+                // SAFETY: the slot is a live record of the ring, which the kernel aligns to 8 bytes; as words, for a copy of
+                // bytes is a loop that the verifier goes through step by step.
+                unsafe { *aligned(slot.as_mut_ptr()) = *novelty };
                 slot.submit(0);
                 true
             }
@@ -173,8 +207,22 @@ impl Tables for KernelTables {
     }
 
     #[inline(always)]
-    fn count(&mut self, counter: Counter) {
-        if let Some(value) = maps::COUNTERS.get_ptr_mut(counter as u32) {
+    fn settle(&mut self, seen: Sighting) -> Option<Sighting> {
+        let slot = maps::SIGHTING.get_ptr_mut(0)?;
+        // SAFETY: the value is this CPU's own; volatile, so that the compiler does not keep what the verifier is to forget.
+        let mut settled = unsafe {
+            slot.write_volatile(seen);
+            slot.read_volatile()
+        };
+        // A mask, not a comparison: the compiler may compare a copy, and then the verifier has no bound.
+        settled.network_at &= OFFSET_MASK as u16;
+        settled.payload_at &= OFFSET_MASK as u16;
+        Some(settled)
+    }
+
+    #[inline(always)]
+    fn count_number(&mut self, number: u32) {
+        if let Some(value) = maps::COUNTERS.get_ptr_mut(number) {
             // SAFETY: the value is this CPU's own, and the program is not preempted by another run of itself.
             unsafe { *value += 1 };
         }

@@ -1,20 +1,16 @@
 //! Packets as the verifier lets us read them.
 
-use aya_ebpf::bindings::{__sk_buff, xdp_md};
 use aya_ebpf::helpers::bpf_skb_pull_data;
 use aya_ebpf::programs::{TcContext, XdpContext};
 use scanwatch_common::packet::Packet;
-
-/// Highest offset that any header begins at: two tags, 40 bytes of IPv6 and six extension headers of 2,048 bytes. The
-/// verifier wants a bound on what it adds to a packet pointer.
-const OFFSET_MAX: usize = 0x3fff;
+use scanwatch_common::parse::OFFSET_MASK;
 
 /// Bytes asked for in one piece at the TC hook, where headers may lie in several: every header chain that stacks send.
 const LINEAR_BYTES: u32 = 256;
 
 #[inline(always)]
 fn read<const N: usize>(data: usize, end: usize, offset: usize) -> Option<[u8; N]> {
-    if offset > OFFSET_MAX {
+    if offset > OFFSET_MASK {
         return None;
     }
     let at = data + offset;
@@ -25,24 +21,27 @@ fn read<const N: usize>(data: usize, end: usize, offset: usize) -> Option<[u8; N
     Some(unsafe { *(at as *const [u8; N]) })
 }
 
-/// `offset`, to which something is added that is zero, as only we know: the difference of a number read twice.
+/// The value, of which the verifier knows no more than the mask: what it knows of a sum with something unknown is nothing,
+/// also when the unknown is taken away again.
 #[inline(always)]
-fn forget_range(offset: usize, once: u32, again: u32) -> usize {
-    // Offsets are bounded by OFFSET_MAX already, which is all ones: nothing is cut off.
-    (offset + once.wrapping_sub(again) as usize) & OFFSET_MAX
+fn forget<const MASK: usize>(value: usize, unknown: &usize) -> usize {
+    // SAFETY: both are reads of a live value; volatile, so that the compiler does not see that they are the same.
+    let (there, back) = unsafe { (core::ptr::read_volatile(unknown), core::ptr::read_volatile(unknown)) };
+    (value ^ there ^ back) & MASK
 }
 
 /// A packet at the XDP hook. Of a multi-buffer packet, the first buffer, which holds the headers.
 pub struct XdpView {
-    context: *const xdp_md,
     data: usize,
     end: usize,
+    /// Any number of which the verifier knows nothing.
+    unknown: usize,
 }
 
 impl XdpView {
     #[inline(always)]
     pub fn new(ctx: &XdpContext) -> Self {
-        Self { context: ctx.ctx, data: ctx.data(), end: ctx.data_end() }
+        Self { data: ctx.data(), end: ctx.data_end(), unknown: ctx.rx_queue_index() as usize }
     }
 }
 
@@ -53,18 +52,17 @@ impl Packet for XdpView {
     }
 
     #[inline(always)]
-    fn forget_range(&self, offset: usize) -> usize {
-        // SAFETY: the context is the one the kernel called us with; the field is a plain number.
-        let number = || unsafe { (&raw const (*self.context).rx_queue_index).read_volatile() };
-        forget_range(offset, number(), number())
+    fn forget<const MASK: usize>(&self, value: usize) -> usize {
+        forget::<MASK>(value, &self.unknown)
     }
 }
 
 /// A packet at the TC hook.
 pub struct SkbView {
-    context: *const __sk_buff,
     data: usize,
     end: usize,
+    /// As above.
+    unknown: usize,
     tag: Option<u16>,
 }
 
@@ -83,7 +81,7 @@ impl SkbView {
         }
         // SAFETY: as above; the fields are plain numbers.
         let tag = unsafe { ((*skb).vlan_present != 0).then(|| (*skb).vlan_tci as u16) };
-        Some(Self { context: skb, data: ctx.data(), end: ctx.data_end(), tag })
+        Some(Self { data: ctx.data(), end: ctx.data_end(), unknown: ctx.len() as usize, tag })
     }
 }
 
@@ -94,10 +92,8 @@ impl Packet for SkbView {
     }
 
     #[inline(always)]
-    fn forget_range(&self, offset: usize) -> usize {
-        // SAFETY: the context is the one the kernel called us with; the field is a plain number.
-        let number = || unsafe { (&raw const (*self.context).mark).read_volatile() };
-        forget_range(offset, number(), number())
+    fn forget<const MASK: usize>(&self, value: usize) -> usize {
+        forget::<MASK>(value, &self.unknown)
     }
 
     #[inline(always)]

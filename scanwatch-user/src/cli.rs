@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{self, ConfigError, check_interface_name};
 use crate::policy::{Hook, Interface, Policy};
+use crate::replay::{Input, Through};
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage or configuration error.";
 
@@ -31,6 +32,13 @@ pub enum Command {
     /// Ends cleanly on SIGINT and SIGTERM: open incidents are ended, and nothing stays attached.
     #[command(after_help = EXIT_CODES)]
     Run(RunArgs),
+    /// Judge captures as if their packets came by now: the packets' times are the clock.
+    ///
+    /// Reads pcap and pcapng files, and needs no rights. Each capture stands for itself: nothing is carried over from one
+    /// to the next. What belongs together is merged first, as in `mergecap -w - A B | scanwatch replay -`. A capture
+    /// that cannot be read to its end is judged as far as it goes, and the exit code is 1.
+    #[command(after_help = EXIT_CODES)]
+    Replay(ReplayArgs),
     /// Validate a configuration file without watching anything.
     ///
     /// Prints one line that says what the file holds, or what is wrong with it and where.
@@ -65,6 +73,47 @@ impl RunArgs {
             policy.interfaces = chosen(&self.interfaces, &policy.interfaces);
         }
         Ok(policy)
+    }
+}
+
+/// What to replay, and how.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ReplayArgs {
+    /// Captures, one after the other; `-` is standard input.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The configuration file, in TOML; without it, the defaults hold.
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Run every packet through the program loaded into the kernel, which needs its rights; the records are the same.
+    #[arg(long)]
+    pub in_kernel: bool,
+    /// The form of the records.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Print the counters of each capture to standard error at its end.
+    #[arg(long)]
+    pub stats: bool,
+}
+
+/// The form of records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Elastic Common Schema, one JSON document a line.
+    #[default]
+    Ecs,
+}
+
+impl ReplayArgs {
+    /// The captures.
+    pub fn inputs(&self) -> impl Iterator<Item = Input> {
+        self.files.iter().map(|file| Input::named(file))
+    }
+
+    /// What runs the packets.
+    #[must_use]
+    pub fn through(&self) -> Through {
+        if self.in_kernel { Through::Kernel } else { Through::Host }
     }
 }
 
@@ -105,7 +154,7 @@ mod tests {
     fn run(args: &str) -> RunArgs {
         match parse(args).unwrap().command {
             Command::Run(run) => run,
-            Command::Check { .. } => panic!("{args} is not run"),
+            other => panic!("{args} is {other:?}"),
         }
     }
 
@@ -122,6 +171,24 @@ mod tests {
         assert!(args.stats);
         let args = run("scanwatch run");
         assert_eq!((args.config, args.interfaces.len(), args.stats), (None, 0, false));
+    }
+
+    #[test]
+    fn replay_takes_several_captures_and_standard_input_among_them() {
+        let Command::Replay(args) =
+            parse("scanwatch replay a.pcap - --in-kernel --config b.toml --format ecs --stats")
+                .unwrap()
+                .command
+        else {
+            panic!("not replay")
+        };
+        assert_eq!(args.inputs().collect::<Vec<_>>(), [Input::File("a.pcap".into()), Input::Standard]);
+        assert_eq!(args.config.as_deref(), Some(Path::new("b.toml")));
+        assert_eq!((args.through(), args.format, args.stats), (Through::Kernel, Format::Ecs, true));
+        let Command::Replay(args) = parse("scanwatch replay a.pcap").unwrap().command else {
+            panic!("not replay")
+        };
+        assert_eq!((args.through(), args.format, args.stats), (Through::Host, Format::Ecs, false));
     }
 
     #[test]
@@ -142,6 +209,8 @@ mod tests {
             "scanwatch run --interface eth0/1",
             "scanwatch run --interface an-interface-name-too-long",
             "scanwatch run eth0",
+            "scanwatch replay",
+            "scanwatch replay a.pcap --format csv",
         ] {
             assert_eq!(parse(args).unwrap_err().exit_code(), 2, "{args}");
         }
@@ -149,7 +218,9 @@ mod tests {
 
     #[test]
     fn help_and_version_are_no_errors_and_name_the_exit_codes() {
-        for args in ["scanwatch --help", "scanwatch run --help", "scanwatch check -h"] {
+        for args in
+            ["scanwatch --help", "scanwatch run --help", "scanwatch replay --help", "scanwatch check -h"]
+        {
             let help = parse(args).unwrap_err();
             assert_eq!(help.kind(), ErrorKind::DisplayHelp);
             assert_eq!(help.exit_code(), 0);

@@ -5,13 +5,15 @@
 //! so that the same capture always gives the same result.
 
 use scanwatch_common::abi::{
-    Address, Cell, CellKey, Control, DOOR_SETS_EXTERNAL, DOOR_SETS_INTERNAL, FLOW_LINES, Novelty,
-    ServiceTable, Settings, Side,
+    Address, Cell, CellKey, Control, DOOR_SETS_EXTERNAL, DOOR_SETS_INTERNAL, FIRST_CONTACTS, FLOW_LINES,
+    Novelty, ServiceTable, Settings, Side,
 };
 use scanwatch_common::counters::Counter;
 use scanwatch_common::observe::{Ports, Tables};
-use scanwatch_common::sketch::{DoorSet, FlowLine};
+use scanwatch_common::sketch::{DoorSet, FirstContact, FlowLine};
 use std::collections::{HashMap, VecDeque};
+
+use crate::policy::Policy;
 
 /// What host tables may hold, internal sources first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,10 +61,33 @@ pub struct HostTables {
     novelties: [VecDeque<Novelty>; 2],
     doors: [Vec<DoorSet>; 2],
     flows: Vec<FlowLine>,
+    first: Vec<FirstContact>,
     counters: [u64; Counter::COUNT],
 }
 
 impl HostTables {
+    /// Empty tables as the kernel's are under this policy.
+    #[must_use]
+    pub fn under(policy: &Policy) -> Self {
+        let limits = &policy.limits;
+        let settings = Settings {
+            admit_internal: limits.admit_internal,
+            admit_external: limits.admit_external,
+            source_prefix_v6_internal: limits.source_prefix_v6_internal,
+            source_prefix_v6_external: limits.source_prefix_v6_external,
+            ..Settings::DEFAULT
+        };
+        let zones = policy.zones.iter().zip(1..).flat_map(|(zone, number)| {
+            zone.networks.iter().map(move |network| {
+                let (network, prefix) = network.mapped();
+                ZonePrefix { network, prefix, zone: number }
+            })
+        });
+        let cells_max = [limits.cells_internal as usize, limits.cells_external as usize];
+        let capacity = Capacity { cells_max, ..Capacity::DEFAULT };
+        Self::new(settings, zones.collect(), policy.service_table(), capacity)
+    }
+
     /// Empty tables. Where networks nest, the longest prefix decides.
     #[must_use]
     pub fn new(
@@ -85,6 +110,7 @@ impl HostTables {
                 vec![DoorSet::default(); DOOR_SETS_EXTERNAL],
             ],
             flows: vec![FlowLine::default(); FLOW_LINES],
+            first: vec![FirstContact::default(); FIRST_CONTACTS],
             counters: [0; Counter::COUNT],
         }
     }
@@ -172,6 +198,14 @@ impl Tables for HostTables {
         sets.get_mut(source as usize & mask)
     }
 
+    fn first_contact(&mut self, side: Side, source: u64, way: usize) -> Option<&mut FirstContact> {
+        let set = source as usize & (DOOR_SETS_INTERNAL - 1);
+        match side {
+            Side::Internal => self.first.get_mut(set * (FIRST_CONTACTS / DOOR_SETS_INTERNAL) + way),
+            Side::External => None,
+        }
+    }
+
     fn cell(&mut self, side: Side, key: &CellKey) -> Option<&mut Cell> {
         self.cells[side as usize].get_mut(key)
     }
@@ -197,7 +231,9 @@ impl Tables for HostTables {
         has_room
     }
 
-    fn count(&mut self, counter: Counter) {
-        self.counters[counter as usize] += 1;
+    fn count_number(&mut self, number: u32) {
+        if let Some(value) = self.counters.get_mut(number as usize) {
+            *value += 1;
+        }
     }
 }

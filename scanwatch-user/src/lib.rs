@@ -1,7 +1,8 @@
 //! scanwatch's agent: it loads the kernel programs, drains what they counted, judges it, and raises alerts.
 //!
 //! The arrows go one way: `config` makes a [`policy`]; [`kernel`] carries it out and delivers counts; [`engine`] turns
-//! counts into incidents, without clock or I/O; [`sink`] writes them; [`app`] connects the four.
+//! counts into incidents, without clock or I/O; [`sink`] writes them; [`app`] connects the four. [`replay`] puts a
+//! [`capture`] in the kernel's place, and its packets' times in the clock's.
 
 pub mod app;
 pub mod capture;
@@ -11,4 +12,5 @@ pub mod engine;
 pub mod host_tables;
 pub mod kernel;
 pub mod policy;
+pub mod replay;
 pub mod sink;

@@ -2,11 +2,13 @@
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser;
 use scanwatch::app;
-use scanwatch::cli::{self, Cli, Command, RunArgs};
-use scanwatch::config::ConfigError;
+use scanwatch::cli::{self, Cli, Command, Format, ReplayArgs, RunArgs};
+use scanwatch::config::{self, ConfigError};
+use scanwatch::replay::{self, Input, Progress, Replayed};
 use scanwatch::sink::{Lines, Observer};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -17,7 +19,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     start_log(cli.verbose);
     match execute(cli.command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // One line, causes and all: it may be read in a journal.
             eprintln!("scanwatch: {error:#}");
@@ -26,12 +28,13 @@ fn main() -> ExitCode {
     }
 }
 
-fn execute(command: Command) -> anyhow::Result<()> {
+fn execute(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Check { file } => println!("{}", cli::check(&file)?),
         Command::Run(args) => run(&args)?,
+        Command::Replay(args) => return replay(&args),
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 fn run(args: &RunArgs) -> anyhow::Result<()> {
@@ -53,6 +56,44 @@ fn run(args: &RunArgs) -> anyhow::Result<()> {
         eprintln!("{}", serde_json::json!({ "stats": statistics }));
     }
     Ok(())
+}
+
+/// Every capture is replayed, whatever is wrong with those before it.
+fn replay(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
+    let policy = Arc::new(config::load(args.config.as_deref())?);
+    let mut sink = match args.format {
+        Format::Ecs => Lines::new(io::stdout(), Observer::on(hostname())),
+    };
+    let mut progress = Progress::on_terminal();
+    let mut code = ExitCode::SUCCESS;
+    for input in args.inputs() {
+        let replayed = replay::run(&policy, &input, args.through(), &mut sink, &mut progress)?;
+        if tell(&input, &replayed, args.stats) {
+            code = ExitCode::from(FAILED);
+        }
+        if !replayed.is_open {
+            break;
+        }
+    }
+    Ok(code)
+}
+
+/// Says on standard error what became of a capture; true where anything was wrong with it.
+fn tell(input: &Input, replayed: &Replayed, with_statistics: bool) -> bool {
+    if replayed.jumps_back > 0 {
+        tracing::warn!(
+            "{input}: the packets' times went back {} times, and what was open was ended; if it should be one \
+             capture, sort it with reordercap",
+            replayed.jumps_back
+        );
+    }
+    if let Some(fault) = &replayed.fault {
+        eprintln!("scanwatch: {input}: {fault}");
+    }
+    if with_statistics && let Some(statistics) = &replayed.statistics {
+        eprintln!("{}", serde_json::json!({ "file": input.to_string(), "stats": statistics }));
+    }
+    replayed.fault.is_some()
 }
 
 /// Name of this machine.

@@ -9,13 +9,17 @@ const PACKET: usize = 28;
 const ETHERNET: u16 = 1;
 
 #[inline(always)]
-pub(super) fn parse<P: Packet + ?Sized>(packet: &P, at: usize) -> Result<(Payload, usize), Counter> {
+pub(super) fn parse<P: Packet + ?Sized, R>(
+    packet: &P,
+    at: usize,
+    then: impl FnOnce(Payload, usize) -> Result<R, Counter>,
+) -> Result<R, Counter> {
     let p = packet.bytes::<PACKET>(at).ok_or(Counter::Truncated)?;
     // Ethernet, IPv4, addresses of six and four bytes.
     if be16(&p, 0) != ETHERNET || be16(&p, 2) != super::ethernet::IPV4 || p[4] != 6 || p[5] != 4 {
         return Err(Counter::Malformed);
     }
-    Ok((Payload::Arp(be16(&p, 6)), at))
+    then(Payload::Arp(be16(&p, 6)), at)
 }
 
 #[inline(always)]

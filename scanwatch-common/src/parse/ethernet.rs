@@ -10,6 +10,7 @@ pub const VLAN_DEPTH_MAX: usize = 2;
 pub(super) const IPV4: u16 = 0x0800;
 pub(super) const ARP: u16 = 0x0806;
 pub(super) const IPV6: u16 = 0x86dd;
+pub(super) const PPPOE: u16 = 0x8864;
 
 const HEADER: usize = 14;
 const TAG: usize = 4;

@@ -1,5 +1,6 @@
 //! IPv4 with options and fragments (RFC 791).
 
+use super::transport::Part;
 use super::{Payload, transport};
 use crate::abi::{Novelty, mapped};
 use crate::counters::Counter;
@@ -10,7 +11,11 @@ const MORE_FRAGMENTS: u16 = 0x2000;
 const FRAGMENT_OFFSET: u16 = 0x1fff;
 
 #[inline(always)]
-pub(super) fn parse<P: Packet + ?Sized>(packet: &P, at: usize) -> Result<(Payload, usize), Counter> {
+pub(super) fn parse<P: Packet + ?Sized, R>(
+    packet: &P,
+    at: usize,
+    then: impl FnOnce(Payload, usize) -> Result<R, Counter>,
+) -> Result<R, Counter> {
     let h = packet.bytes::<HEADER>(at).ok_or(Counter::Truncated)?;
     let header_length = usize::from(h[0] & 0x0f) * 4;
     let length = usize::from(be16(&h, 2));
@@ -23,8 +28,8 @@ pub(super) fn parse<P: Packet + ?Sized>(packet: &P, at: usize) -> Result<(Payloa
     }
     let payload_at = at + header_length;
     let first_of_many = fragment & MORE_FRAGMENTS != 0;
-    let payload = transport::parse(packet, payload_at, h[9], length - header_length, first_of_many, false)?;
-    Ok((payload, payload_at))
+    let part = Part { at: payload_at, length: length - header_length, first_of_many };
+    transport::parse(packet, h[9], part, false, |payload| then(payload, payload_at))
 }
 
 #[inline(always)]

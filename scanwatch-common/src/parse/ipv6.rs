@@ -1,6 +1,7 @@
 //! IPv6 with extension headers and fragments (RFC 8200).
 
-use super::{Payload, transport};
+use super::transport::Part;
+use super::{OFFSET_MASK, Payload, transport};
 use crate::abi::{Novelty, is_mapped};
 use crate::counters::Counter;
 use crate::packet::{Packet, be16};
@@ -20,12 +21,16 @@ const HIP: u8 = 139;
 const SHIM6: u8 = 140;
 
 #[inline(always)]
-const fn is_extension(next: u8) -> bool {
+pub(super) const fn is_extension(next: u8) -> bool {
     matches!(next, HOP_BY_HOP | ROUTING | FRAGMENT | AUTHENTICATION | DESTINATION | MOBILITY | HIP | SHIM6)
 }
 
 #[inline(always)]
-pub(super) fn parse<P: Packet + ?Sized>(packet: &P, at: usize) -> Result<(Payload, usize), Counter> {
+pub(super) fn parse<P: Packet + ?Sized, R>(
+    packet: &P,
+    at: usize,
+    then: impl FnOnce(Payload, usize) -> Result<R, Counter>,
+) -> Result<R, Counter> {
     let h = packet.bytes::<8>(at).ok_or(Counter::Truncated)?;
     if h[0] >> 4 != 6 {
         return Err(Counter::Malformed);
@@ -38,9 +43,8 @@ pub(super) fn parse<P: Packet + ?Sized>(packet: &P, at: usize) -> Result<(Payloa
     if length < extensions {
         return Err(Counter::Malformed);
     }
-    let payload =
-        transport::parse(packet, chain.at, chain.next, length - extensions, chain.first_of_many, true)?;
-    Ok((payload, chain.at))
+    let part = Part { at: chain.at, length: length - extensions, first_of_many: chain.first_of_many };
+    transport::parse(packet, chain.next, part, true, |payload| then(payload, chain.at))
 }
 
 #[inline(always)]
@@ -71,31 +75,31 @@ struct Chain {
 /// Follows the extension headers to the transport header.
 #[inline(always)]
 fn walk<P: Packet + ?Sized>(packet: &P, mut at: usize, mut next: u8) -> Result<Chain, Counter> {
-    let mut first_of_many = false;
+    let mut more = 0;
     for _ in 0..EXTENSIONS_MAX {
         if !is_extension(next) {
             break;
         }
         let e = packet.bytes::<8>(at).ok_or(Counter::Truncated)?;
         let units = usize::from(e[1]);
-        at += match next {
+        let length = match next {
             FRAGMENT => {
                 let fragment = be16(&e, 2);
                 if fragment & 0xfff8 != 0 {
                     return Err(Counter::LaterFragment);
                 }
-                first_of_many |= fragment & 1 != 0;
+                more |= fragment & 1;
                 8
             }
             AUTHENTICATION => (units + 2) * 4,
             _ => (units + 1) * 8,
         };
-        at = packet.forget_range(at);
+        at = packet.forget::<OFFSET_MASK>(at + length);
         next = e[0];
     }
     match next {
         NO_NEXT => Err(Counter::NoNextHeader),
         next if is_extension(next) => Err(Counter::ExtensionsTooMany),
-        next => Ok(Chain { next, at, first_of_many }),
+        next => Ok(Chain { next, at, first_of_many: packet.forget::<1>(usize::from(more)) != 0 }),
     }
 }

@@ -10,15 +10,23 @@ mod describe;
 mod ethernet;
 mod ipv4;
 mod ipv6;
+mod pppoe;
+mod quote;
 mod transport;
 
 pub use describe::describe;
 pub use ethernet::VLAN_DEPTH_MAX;
 pub use ipv6::EXTENSIONS_MAX;
+pub use quote::{Quote, Quoted};
 pub use transport::{Icmp, Sctp, Tcp, Udp};
 
 use crate::counters::Counter;
 use crate::packet::Packet;
+
+/// Offsets of network headers: behind two tags and a PPPoE session's header.
+const LINK_MASK: usize = 0x3f;
+/// Offsets of all headers: two tags, 40 bytes of IPv6 and six extension headers of 2,048 bytes.
+pub const OFFSET_MASK: usize = 0x3fff;
 
 /// Link-layer facts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +61,8 @@ pub enum Payload {
     Icmp(Icmp),
     /// ICMPv6.
     IcmpV6(Icmp),
+    /// ICMP or ICMPv6 destination unreachable, by what it quotes.
+    Unreachable(Quote),
     /// Any other IP protocol, by number.
     Other(u8),
     /// ARP, by operation.
@@ -78,14 +88,34 @@ pub struct Headers {
 ///
 /// # Errors
 /// The counter of the reason why there is nothing to classify.
-#[inline(always)]
 pub fn ethernet<P: Packet + ?Sized>(packet: &P) -> Result<Headers, Counter> {
-    let (link, ether_type, network_at) = ethernet::parse(packet)?;
-    let (network, (payload, payload_at)) = match ether_type {
-        ethernet::IPV4 => (Network::V4, ipv4::parse(packet, network_at)?),
-        ethernet::IPV6 => (Network::V6, ipv6::parse(packet, network_at)?),
-        ethernet::ARP => (Network::Arp, arp::parse(packet, network_at)?),
-        _ => return Err(Counter::NotIp),
-    };
-    Ok(Headers { link, network, network_at, payload_at, payload })
+    ethernet_then(packet, Ok)
+}
+
+/// Parses a frame that begins with an Ethernet header, and hands what it found to `then`.
+///
+/// `then` becomes part of every arm that knows what is carried. Were the headers put together first and taken apart
+/// again, the compiler would let pointers and numbers of different arms share registers, which the kernel's verifier
+/// refuses.
+///
+/// # Errors
+/// The counter of the reason why there is nothing to classify, or what `then` says.
+#[inline(always)]
+pub fn ethernet_then<P: Packet + ?Sized, R>(
+    packet: &P,
+    then: impl FnOnce(Headers) -> Result<R, Counter>,
+) -> Result<R, Counter> {
+    let (link, mut ether_type, mut network_at) = ethernet::parse(packet)?;
+    if ether_type == ethernet::PPPOE {
+        (ether_type, network_at) = pppoe::parse(packet, network_at)?;
+    }
+    let network_at = packet.forget::<LINK_MASK>(network_at);
+    let with =
+        |network| move |payload, payload_at| then(Headers { link, network, network_at, payload_at, payload });
+    match ether_type {
+        ethernet::IPV4 => ipv4::parse(packet, network_at, with(Network::V4)),
+        ethernet::IPV6 => ipv6::parse(packet, network_at, with(Network::V6)),
+        ethernet::ARP => arp::parse(packet, network_at, with(Network::Arp)),
+        _ => Err(Counter::NotIp),
+    }
 }

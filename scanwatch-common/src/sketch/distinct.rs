@@ -13,6 +13,8 @@
 //!
 //! Merging is register maximum and bitwise or: commutative, associative, idempotent.
 
+use super::branchless::is_zero;
+
 /// Blocks of a sketch.
 const BLOCKS: usize = 8;
 /// Registers of a block.
@@ -63,18 +65,20 @@ impl Sketch {
         let register = &mut block.registers[((hash >> 3) & 31) as usize];
         let byte = &mut block.bitmap[((hash >> 8) & 31) as usize];
         let bit = 1u8 << ((hash >> 13) & 7);
-        let mut novel = false;
-        if *byte & bit == 0 {
-            *byte |= bit;
-            novel = true;
-        }
-        // rank > register, told without counting zeros: as many leading bits as the register says are zero.
+        // rank > register, told without counting zeros: as many leading bits as the register says are zero. A register
+        // never says more than RANK_MAX, and the low bits of what is ranked are ones.
         let ranked = hash | ((1 << INDEX_BITS) - 1);
-        if *register == 0 || (*register < RANK_MAX && ranked.wrapping_shr(64 - u32::from(*register)) == 0) {
-            *register = ranked.leading_zeros() as u8 + 1;
-            novel = true;
+        let leading = (ranked >> 1).wrapping_shr(63u32.wrapping_sub(u32::from(*register)));
+        let (unset, raised) = (is_zero(u64::from(*byte & bit)), is_zero(leading));
+        // Before the branches, or the kernel's verifier would follow what came of each of them.
+        let novel = unset | raised;
+        if unset != 0 {
+            *byte |= bit;
         }
-        novel
+        if raised != 0 {
+            *register = ranked.leading_zeros() as u8 + 1;
+        }
+        novel != 0
     }
 
     /// Adds all elements of `other`.

@@ -3,12 +3,14 @@
 //! Constants that fix the meaning of stored bytes are frozen under [`crate::abi::VERSION`].
 
 mod admission;
+mod branchless;
 mod distinct;
 mod estimate;
 mod flow;
 mod hash;
 
-pub use admission::DoorSet;
+pub(crate) use admission::WAYS as DOOR_WAYS;
+pub use admission::{DoorSet, FirstContact, Knock};
 pub use distinct::{Block, Sketch};
 pub use estimate::Estimate;
 pub use flow::{Flow, FlowLine};

@@ -11,6 +11,22 @@ pub const BROADCAST: [u8; 6] = [0xff; 6];
 
 const SHORTEST: usize = 60;
 
+/// A packet in a session of PPP over Ethernet (RFC 2516), under its PPP protocol number.
+pub fn pppoe(packet: impl Into<Packet>) -> Packet {
+    let packet = packet.into();
+    let protocol = if packet.ether_type == 0x86dd { 0x57 } else { 0x21 };
+    session(0x11, 0, protocol, &packet.bytes)
+}
+
+/// Anything in a PPPoE frame of this version and type, code, and PPP protocol.
+pub fn session(version_type: u8, code: u8, protocol: u16, payload: &[u8]) -> Packet {
+    let mut bytes = vec![version_type, code, 0x12, 0x34];
+    bytes.extend((payload.len() as u16 + 2).to_be_bytes());
+    bytes.extend(protocol.to_be_bytes());
+    bytes.extend(payload);
+    Packet { ether_type: 0x8864, bytes }
+}
+
 /// An Ethernet header.
 #[derive(Clone, Debug)]
 pub struct Ether {

@@ -17,7 +17,7 @@ mod ipv6;
 mod transport;
 
 pub use arp::{Arp, arp_reply, arp_request};
-pub use ether::{BROADCAST, Ether, MAC_SOURCE, MAC_TARGET, ether};
+pub use ether::{BROADCAST, Ether, MAC_SOURCE, MAC_TARGET, ether, pppoe, session};
 pub use ipv4::{Ipv4, ipv4};
 pub use ipv6::{Extension, Ipv6, ipv6};
 pub use transport::{Icmp, Sctp, Segment, Tcp, Udp, icmp, icmpv6, raw, sctp, tcp, udp};

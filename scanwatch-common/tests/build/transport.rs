@@ -1,7 +1,7 @@
 //! TCP, UDP, SCTP, ICMP, ICMPv6 and anything else an IP header can carry.
 
-use super::checksum;
-use std::net::IpAddr;
+use super::{Packet, checksum};
+use std::net::{IpAddr, Ipv6Addr};
 
 /// What an IP header carries.
 #[derive(Clone, Debug)]
@@ -244,6 +244,19 @@ impl Icmp {
     pub fn body(mut self, body: &[u8]) -> Self {
         self.body = body.to_vec();
         self
+    }
+}
+
+impl Icmp {
+    /// Quotes a packet, or the beginning of it, as an error does (RFC 792; RFC 4443, 3.1).
+    pub fn quote(self, packet: &Packet, length_max: usize) -> Self {
+        let quoted = &packet.bytes[..packet.bytes.len().min(length_max)];
+        self.body(&[&[0; 4], quoted].concat())
+    }
+
+    /// Is about this address, as a neighbour solicitation or advertisement (RFC 4861, 4.3 and 4.4).
+    pub fn about(self, subject: impl Into<Ipv6Addr>) -> Self {
+        self.body(&[&[0; 4], &subject.into().octets()[..]].concat())
     }
 }
 

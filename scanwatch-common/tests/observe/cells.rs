@@ -4,7 +4,7 @@ use crate::build::{BROADCAST, Ether, Packet, arp_request, ether, icmp, ipv4, ipv
 use crate::host_tables::Capacity;
 use crate::world::{DNS, INTERFACE, OFFICE, SERVERS, SMB, START_NS, WEB, World, outside, syn};
 use proptest::prelude::*;
-use scanwatch_common::abi::{Cell, CellKey, Settings, Side, Technique, mapped, port_bucket};
+use scanwatch_common::abi::{Cell, CellKey, Outcome, Settings, Side, Technique, mapped, port_bucket};
 use scanwatch_common::classify::tcp_flags::{FIN, PSH, SYN, URG};
 use scanwatch_common::counters::Counter;
 use std::net::Ipv6Addr;
@@ -28,7 +28,7 @@ fn usual() -> CellKey {
         zone: SERVERS,
         service: SMB,
         bucket: 0,
-        technique: Technique::Syn as u8,
+        contact: CellKey::contact_of(Technique::Syn, Outcome::Tried),
     }
 }
 
@@ -51,7 +51,10 @@ fn a_cell_is_keyed_by_source_vlan_zone_service_and_technique() {
         (FIN | PSH | URG, Technique::Xmas),
         (SYN | FIN, Technique::Flags),
     ] {
-        assert_eq!(key(&by(flags)), CellKey { technique: technique as u8, ..usual() });
+        assert_eq!(
+            key(&by(flags)),
+            CellKey { contact: CellKey::contact_of(technique, Outcome::Tried), ..usual() }
+        );
     }
 }
 
@@ -69,7 +72,7 @@ fn ports_of_no_service_are_spread_over_slices() {
 #[test]
 fn services_of_udp_are_not_those_of_tcp() {
     let of = |port| key(&ether().carry(ipv4(CLIENT, SERVER).carry(udp(40_000, port))));
-    let udp = CellKey { technique: Technique::Udp as u8, ..usual() };
+    let udp = CellKey { contact: CellKey::contact_of(Technique::Udp, Outcome::Tried), ..usual() };
     assert_eq!(of(53), CellKey { service: DNS, ..udp });
     assert_eq!(of(445), CellKey { service: 0, bucket: port_bucket(445), ..udp });
 }
@@ -81,7 +84,7 @@ fn techniques_without_services_have_none() {
     let bare = |technique: Technique, port| CellKey {
         service: 0,
         bucket: port_bucket(port),
-        technique: technique as u8,
+        contact: CellKey::contact_of(technique, Outcome::Tried),
         ..usual()
     };
     assert_eq!(ip(header().carry(sctp(40_000, 445))), bare(Technique::Sctp, 445));

@@ -7,10 +7,20 @@ mod build;
 mod host_tables;
 #[path = "../packets/mod.rs"]
 mod packets;
+#[path = "../../../scanwatch-user/src/policy/mod.rs"]
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    dead_code,
+    unused_imports,
+    reason = "the tables in memory can be made from a configuration, which no test here has"
+)]
+mod policy;
 
 mod admission;
+mod answers;
 mod arbitrary;
 mod cells;
+mod passage;
 mod quiet;
 mod records;
 mod udp;

@@ -5,11 +5,11 @@ use crate::host_tables::{Capacity, HostTables};
 use crate::packets;
 use crate::world::{DNS, INTERFACE, OFFICE, SERVERS, SMB, START_NS, World, outside, syn};
 use scanwatch_common::abi::{
-    Address, Cell, CellKey, Novelty, Settings, Side, Technique, mapped, port_bucket,
+    Address, Cell, CellKey, Novelty, Outcome, Settings, Side, Technique, mapped, port_bucket,
 };
 use scanwatch_common::counters::Counter;
-use scanwatch_common::observe::{Ports, Tables, observe};
-use scanwatch_common::sketch::{DoorSet, FlowLine, Hasher};
+use scanwatch_common::observe::{Passage, Ports, Tables, observe};
+use scanwatch_common::sketch::{DoorSet, FirstContact, FlowLine, Hasher};
 use std::collections::HashMap;
 use std::net::Ipv6Addr;
 
@@ -27,7 +27,14 @@ fn record(frame: &[u8]) -> Novelty {
 }
 
 fn key(source: Address, zone: u8, service: u8, technique: Technique) -> CellKey {
-    CellKey { source, vlan: [0, 0], zone, service, bucket: 0, technique: technique as u8 }
+    CellKey {
+        source,
+        vlan: [0, 0],
+        zone,
+        service,
+        bucket: 0,
+        contact: CellKey::contact_of(technique, Outcome::Tried),
+    }
 }
 
 #[test]
@@ -142,7 +149,7 @@ impl Tables for Dirty {
             zone: 255,
             service: 255,
             bucket: 255,
-            technique: 255,
+            contact: 255,
         };
         Some(Novelty {
             time_ns: u64::MAX,
@@ -167,8 +174,11 @@ impl Tables for Dirty {
     fn emit(&mut self, side: Side, novelty: &Novelty) -> bool {
         self.0.emit(side, novelty)
     }
-    fn count(&mut self, counter: Counter) {
-        self.0.count(counter);
+    fn first_contact(&mut self, side: Side, source: u64, way: usize) -> Option<&mut FirstContact> {
+        self.0.first_contact(side, source, way)
+    }
+    fn count_number(&mut self, number: u32) {
+        self.0.count_number(number);
     }
 }
 
@@ -177,8 +187,8 @@ fn nothing_of_the_packet_before_stays_in_a_record() {
     let mut clean = World::admitting();
     let mut dirty = Dirty(World::admitting().tables);
     for fixture in packets::all() {
-        observe(&fixture.frame[..], INTERFACE, &mut clean.tables);
-        observe(&fixture.frame[..], INTERFACE, &mut dirty);
+        observe(&fixture.frame[..], INTERFACE, Passage::IN, &mut clean.tables);
+        observe(&fixture.frame[..], INTERFACE, Passage::IN, &mut dirty);
         let said = std::iter::from_fn(|| dirty.0.next_novelty()).collect::<Vec<_>>();
         assert_eq!(clean.records(), said, "{}", fixture.name);
     }

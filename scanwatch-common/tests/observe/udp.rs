@@ -2,7 +2,7 @@
 
 use crate::build::{ether, ipv4, udp};
 use crate::world::{World, outside};
-use scanwatch_common::abi::Side;
+use scanwatch_common::abi::{CellKey, Outcome, Side, mapped};
 use scanwatch_common::counters::Counter;
 use std::net::Ipv4Addr;
 
@@ -24,7 +24,9 @@ fn a_resolver_that_answers_500_ports_of_a_client_is_no_scanner() {
     let mut world = World::new();
     for port in 20_000..20_500 {
         world.see(&datagram(CLIENT, port, RESOLVER, 53, 40));
-        assert_eq!(world.see(&datagram(RESOLVER, 53, CLIENT, port, 120)), [Counter::UdpAnswered]);
+        let answer = datagram(RESOLVER, 53, CLIENT, port, 120);
+        assert_eq!(world.see(&answer), [Counter::UdpAnswered, Counter::NotAsked]);
+        assert_eq!(world.see(&answer), [Counter::UdpAnswered]);
     }
     assert_eq!(world.cells(), 0);
     assert!(world.records().is_empty());
@@ -45,7 +47,8 @@ fn servers_on_unnamed_ports_that_answer_are_no_scanners() {
     let mut world = World::new();
     for port in 20_000..20_500 {
         world.see(&datagram(CLIENT, port, outside(1), 27_015, 40));
-        assert_eq!(world.see(&datagram(outside(1), 27_015, CLIENT, port, 120)), [Counter::UdpAnswered]);
+        let raised = world.see(&datagram(outside(1), 27_015, CLIENT, port, 120));
+        assert_eq!(raised, [Counter::UdpAnswered, Counter::NotAsked]);
     }
     assert_eq!(world.tables.cells(Side::External).len(), 0);
 }
@@ -57,7 +60,7 @@ fn a_flow_is_first_once_then_known_and_its_answers_are_answers() {
     let answer = datagram(RESOLVER, 161, CLIENT, 40_000, 40);
     assert_eq!(world.see(&ask), [Counter::ProbeUdp, Counter::Novel, Counter::CellCreated]);
     assert_eq!(world.see(&ask), [Counter::UdpKnown]);
-    assert_eq!(world.see(&answer), [Counter::UdpAnswered]);
+    assert_eq!(world.see(&answer), [Counter::UdpAnswered, Counter::Novel, Counter::CellCreated]);
     assert_eq!(world.see(&ask), [Counter::UdpKnown]);
     assert_eq!(world.see(&answer), [Counter::UdpAnswered]);
 }
@@ -84,13 +87,13 @@ fn a_flow_is_forgotten_after_so_many_idle_ticks_and_not_before() {
     let answer = datagram(RESOLVER, 27_015, CLIENT, 40_000, 40);
     world.see(&ask);
     world.tables.control.tick += idle;
-    assert_eq!(world.see(&answer), [Counter::UdpAnswered]);
+    assert_eq!(world.see(&answer), [Counter::UdpAnswered, Counter::NotAsked]);
     // The answer kept the flow alive.
     world.tables.control.tick += idle;
     assert_eq!(world.see(&ask), [Counter::UdpKnown]);
     world.tables.control.tick += idle + 1;
     assert_eq!(world.see(&answer), [Counter::ProbeUdp, Counter::NotAdmitted]);
-    assert_eq!(world.see(&ask), [Counter::UdpAnswered]);
+    assert_eq!(world.see(&ask), [Counter::UdpAnswered, Counter::NotAsked]);
 }
 
 #[test]
@@ -133,7 +136,7 @@ fn a_large_first_datagram_is_media_unless_it_is_quic() {
     assert_eq!(first(&mut world, 443, 1200), Counter::ProbeUdp);
     // It is the first of its flow all the same.
     assert_eq!(first(&mut world, 5004, 10), Counter::UdpKnown);
-    assert_eq!(world.see(&datagram(RESOLVER, 5004, CLIENT, 40_000, 10)), [Counter::UdpAnswered]);
+    assert_eq!(world.see(&datagram(RESOLVER, 5004, CLIENT, 40_000, 10))[0], Counter::UdpAnswered);
 }
 
 #[test]
@@ -151,5 +154,53 @@ fn both_ends_may_ask() {
     // Two name servers that query each other by port 53 on both ends share one flow; the second one answers it.
     let mut world = World::admitting();
     assert_eq!(world.see(&datagram(CLIENT, 53, RESOLVER, 53, 40))[0], Counter::ProbeUdp);
-    assert_eq!(world.see(&datagram(RESOLVER, 53, CLIENT, 53, 40)), [Counter::UdpAnswered]);
+    assert_eq!(world.see(&datagram(RESOLVER, 53, CLIENT, 53, 40))[0], Counter::UdpAnswered);
+    assert!(world.tables.cells(Side::Internal).keys().all(|key| key.source == mapped(CLIENT)));
+}
+
+/// A relay, a peer, or a server that answers from another port than it was asked at (RFC 1350, RFC 8445).
+#[test]
+fn a_datagram_to_a_socket_that_talks_is_answered_and_no_probe() {
+    let mut world = World::admitting();
+    assert_eq!(world.see(&datagram(CLIENT, 40_000, RESOLVER, 69, 40))[0], Counter::ProbeUdp);
+    let other_port = world.see(&datagram(RESOLVER, 49_152, CLIENT, 40_000, 40));
+    assert_eq!(other_port, [Counter::UdpAnswered, Counter::NotAsked]);
+    assert_eq!(world.see(&datagram(outside(1), 40_000, CLIENT, 40_000, 40))[0], Counter::UdpAnswered);
+    // Another socket of the same host does not talk.
+    assert_eq!(world.see(&datagram(outside(1), 40_000, CLIENT, 40_001, 40))[0], Counter::ProbeUdp);
+    // By now the other peer was admitted: that it reaches a socket that talks is an outcome of its own.
+    world.see(&datagram(outside(1), 40_007, CLIENT, 40_000, 40));
+    let keys: Vec<_> = world.tables.cells(Side::External).keys().map(CellKey::outcome).collect();
+    assert!(keys.contains(&Some(Outcome::Answered)) && keys.contains(&Some(Outcome::Tried)), "{keys:?}");
+}
+
+#[test]
+fn a_socket_that_fell_silent_is_a_target_again() {
+    let mut world = World::admitting();
+    world.see(&datagram(CLIENT, 40_000, RESOLVER, 69, 40));
+    world.tables.control.tick += world.tables.settings.flow_idle_ticks;
+    assert_eq!(world.see(&datagram(outside(1), 9_999, CLIENT, 40_000, 40))[0], Counter::UdpAnswered);
+    world.tables.control.tick += 1;
+    assert_eq!(world.see(&datagram(outside(2), 9_999, CLIENT, 40_000, 40))[0], Counter::ProbeUdp);
+}
+
+#[test]
+fn a_scanned_port_does_not_become_a_socket_that_talks() {
+    let mut world = World::admitting();
+    for source in 0..20 {
+        assert_eq!(world.see(&datagram(outside(source), 40_000, RESOLVER, 161, 40))[0], Counter::ProbeUdp);
+    }
+}
+
+#[test]
+fn datagrams_to_groups_are_remembered_as_no_flow() {
+    let mut world = World::admitting();
+    let empty = world.state();
+    for source in 1..100 {
+        assert_eq!(
+            world.see(&datagram([10, 0, 0, source], 5353, [224, 0, 0, 251], 5353, 40)),
+            [Counter::GroupTarget]
+        );
+    }
+    assert!(world.state() == empty);
 }

@@ -4,7 +4,7 @@ use crate::build::{address, ether, ipv4, tcp};
 use crate::host_tables::{Capacity, HostTables, ZonePrefix};
 use scanwatch_common::abi::{Cell, CellKey, Novelty, ServiceTable, Settings, Side};
 use scanwatch_common::counters::Counter;
-use scanwatch_common::observe::observe;
+use scanwatch_common::observe::{Passage, observe};
 use scanwatch_common::sketch::{DoorSet, FlowLine};
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -66,8 +66,13 @@ impl World {
 
     /// Observes a frame; the counters that it raised, in the order of their numbers.
     pub fn see(&mut self, frame: &[u8]) -> Vec<Counter> {
+        self.see_pass(frame, Passage::IN)
+    }
+
+    /// The same for a frame on another way.
+    pub fn see_pass(&mut self, frame: &[u8], passage: Passage) -> Vec<Counter> {
         let before = self.counters();
-        observe(frame, INTERFACE, &mut self.tables);
+        observe(frame, INTERFACE, passage, &mut self.tables);
         self.tables.control.clock_ns += STEP_NS;
         let after = self.counters();
         let mut raised = Vec::new();

@@ -1,8 +1,8 @@
 //! ARP.
 
-use super::{CLIENT, Fixture, SERVER, between, fixture, not};
+use super::{CLIENT, Fixture, SERVER, between, fixture, not, told};
 use crate::build::{Arp, BROADCAST, arp_reply, arp_request, ether};
-use scanwatch_common::abi::Technique;
+use scanwatch_common::abi::{Outcome, Technique};
 use scanwatch_common::counters::Counter;
 
 pub fn fixtures() -> Vec<Fixture> {
@@ -31,7 +31,13 @@ pub fn fixtures() -> Vec<Fixture> {
             broadcast(arp_request([169, 254, 3, 4], SERVER)),
             asked("169.254.3.4", "10.0.1.7"),
         ),
-        fixture("ARP reply", ether().carry(arp_reply(SERVER, CLIENT)), not(Counter::ArpAnswered)),
+        fixture(
+            "ARP reply",
+            ether().carry(arp_reply(SERVER, CLIENT)),
+            told(Technique::Arp, Outcome::Answered, Counter::ArpAnswered, 0),
+        ),
+        fixture("ARP reply to oneself", ether().carry(arp_reply(SERVER, SERVER)), not(Counter::ArpAnswered)),
+        fixture("ARP reply for 0.0.0.0", ether().carry(arp_reply([0; 4], CLIENT)), not(Counter::ArpAnswered)),
         fixture("ARP reply to all", broadcast(arp_reply(SERVER, SERVER)), not(Counter::ArpAnswered)),
         fixture("ARP request, gratuitous", broadcast(arp_request(CLIENT, CLIENT)), own()),
         fixture("ARP request, unicast refresh", ether().carry(request()), own()),

@@ -1,8 +1,10 @@
 //! ICMP and ICMPv6: every type.
 
-use super::{CLIENT, CLIENT_V6, Fixture, Outcome, SERVER, SERVER_V6, fixture, not, probe, probe_v6};
+use super::{
+    CLIENT, CLIENT_V6, Contacted, Fixture, Outcome, SERVER, SERVER_V6, between, fixture, not, probe, probe_v6,
+};
 use crate::build::{ether, icmp, icmpv6, ipv4, ipv6, raw};
-use scanwatch_common::abi::Technique;
+use scanwatch_common::abi::{self, Technique};
 use scanwatch_common::counters::Counter;
 
 pub fn fixtures() -> Vec<Fixture> {
@@ -38,14 +40,20 @@ pub fn fixtures() -> Vec<Fixture> {
         .collect()
 }
 
+/// Who was answered by whom.
+fn answered(source: &str, target: &str) -> Contacted {
+    let asked = between(source, target, Technique::Icmp, 0);
+    Contacted { outcome: abi::Outcome::Answered, counter: Counter::IcmpAnswered, ..asked }
+}
+
 /// IANA's ICMP types.
 fn expected(kind: u8) -> Outcome {
     match kind {
         // Echo, timestamp, information, address mask.
         8 | 13 | 15 | 17 => probe(Technique::Icmp, 0),
         // Their replies.
-        0 | 14 | 16 | 18 => not(Counter::IcmpAnswered),
-        // Unreachable, source quench, time exceeded, parameter problem.
+        0 | 14 | 16 | 18 => Ok(answered("10.0.1.7", "10.0.0.5")),
+        // Unreachable without a quote, source quench, time exceeded, parameter problem.
         3 | 4 | 11 | 12 => not(Counter::IcmpError),
         _ => not(Counter::IcmpOther),
     }
@@ -55,8 +63,10 @@ fn expected(kind: u8) -> Outcome {
 fn expected_v6(kind: u8) -> Outcome {
     match kind {
         128 => probe_v6(Technique::Icmp, 0),
-        129 => not(Counter::IcmpAnswered),
-        // Unreachable, too big, time exceeded, parameter problem.
+        129 => Ok(answered("2001:db8:0:2::7", "2001:db8:0:1::5")),
+        // Neighbour messages without a subject.
+        135 | 136 => not(Counter::Malformed),
+        // Unreachable without a quote, too big, time exceeded, parameter problem.
         1..=4 => not(Counter::IcmpError),
         // Listener query, report and done; router and neighbour discovery, redirect; MLDv2 report.
         130..=137 | 143 => not(Counter::IcmpNeighbour),

@@ -1,7 +1,8 @@
 //! IPv4: options, fragments, lengths, protocols.
 
-use super::{CLIENT, FROM, Fixture, SERVER, datagram, fixture, not, probe};
+use super::{CLIENT, Contacted, FROM, Fixture, SERVER, between, datagram, fixture, not, probe};
 use crate::build::{Ipv4, Segment, ether, icmp, ipv4, raw, sctp, tcp, udp};
+use scanwatch_common::abi::Outcome::Answered;
 use scanwatch_common::abi::Technique::{Flags, Icmp, Null, Proto, Sctp, Syn};
 use scanwatch_common::classify::tcp_flags::{ACK, SYN};
 use scanwatch_common::counters::Counter;
@@ -73,7 +74,12 @@ fn fragments() -> Vec<Fixture> {
             "IPv4 tiny first fragment of 16 bytes, TCP SYN-ACK",
             16,
             tcp(FROM, 80).flags(SYN | ACK).into(),
-            not(Counter::TcpAnswered),
+            Ok(Contacted {
+                outcome: Answered,
+                counter: Counter::TcpAnswered,
+                source_port: 80,
+                ..between("10.0.1.7", "10.0.0.5", Syn, FROM)
+            }),
         ),
         first(
             "IPv4 first fragment within TCP's options",

@@ -120,7 +120,7 @@ fn fragments() -> Vec<Fixture> {
         first(
             "IPv6 tiny first fragment of 16 bytes, TCP ACK",
             16,
-            tcp(FROM, 80).flags(ACK).into(),
+            tcp(FROM, 80).flags(ACK).numbers(5, 7).into(),
             not(Counter::TcpEstablished),
         ),
         fixture(

@@ -1,11 +1,48 @@
 //! Ethernet and VLAN tags.
 
-use super::{CLIENT, CLIENT_V6, FROM, Fixture, SERVER, SERVER_V6, fixture, not, probe, probe_v6};
-use crate::build::{BROADCAST, Packet, ether, ipv4, ipv6, tcp};
+use super::{CLIENT, CLIENT_V6, FROM, Fixture, SERVER, SERVER_V6, fixture, not, probe, probe_v6, told_v6};
+use crate::build::{BROADCAST, Packet, ether, icmpv6, ipv4, ipv6, pppoe, session, tcp};
+use scanwatch_common::abi::Outcome::Refused;
 use scanwatch_common::abi::Technique::Syn;
 use scanwatch_common::counters::Counter;
 
 pub fn fixtures() -> Vec<Fixture> {
+    [frames(), sessions()].concat()
+}
+
+/// PPP over Ethernet.
+fn sessions() -> Vec<Fixture> {
+    let syn = || ipv4(CLIENT, SERVER).carry(tcp(FROM, 80));
+    let syn_v6 = || ipv6(CLIENT_V6, SERVER_V6).carry(tcp(FROM, 80));
+    let tagged = |name: &str, frame, vlan, expect| Fixture { vlan, ..fixture(name, frame, expect) };
+    let qinq = || ether().tag_as(0x88a8, 100).tag(200);
+    let refused = syn_v6();
+    let refusal = ipv6(SERVER_V6, CLIENT_V6).carry(icmpv6(1).code(4).quote(&refused, 1232));
+    vec![
+        fixture("PPPoE, IPv4", ether().carry(pppoe(syn())), probe(Syn, 80)),
+        fixture("PPPoE, IPv6", ether().carry(pppoe(syn_v6())), probe_v6(Syn, 80)),
+        tagged("PPPoE behind a tag", ether().tag(7).carry(pppoe(syn())), [7, 0], probe(Syn, 80)),
+        tagged("PPPoE in QinQ, IPv4", qinq().carry(pppoe(syn())), [100, 200], probe(Syn, 80)),
+        tagged("PPPoE in QinQ, IPv6", qinq().carry(pppoe(syn_v6())), [100, 200], probe_v6(Syn, 80)),
+        tagged(
+            "PPPoE in QinQ, ICMPv6 port unreachable",
+            qinq().carry(pppoe(refusal)),
+            [100, 200],
+            told_v6(Syn, Refused, Counter::IcmpRefused, 80),
+        ),
+        fixture("PPPoE, LCP echo", ether().carry(session(0x11, 0, 0xc021, &[9; 12])), not(Counter::NotIp)),
+        fixture("PPPoE, IPCP", ether().carry(session(0x11, 0, 0x8021, &[1; 12])), not(Counter::NotIp)),
+        fixture("PPPoE, version 2", ether().carry(session(0x21, 0, 0x21, &[0; 40])), not(Counter::Malformed)),
+        fixture("PPPoE, code 7", ether().carry(session(0x11, 7, 0x21, &[0; 40])), not(Counter::Malformed)),
+        fixture(
+            "PPPoE, IPv6 under IPv4's protocol number",
+            ether().carry(session(0x11, 0, 0x21, &syn_v6().bytes)),
+            not(Counter::Malformed),
+        ),
+    ]
+}
+
+fn frames() -> Vec<Fixture> {
     let syn = || ipv4(CLIENT, SERVER).carry(tcp(FROM, 80));
     let syn_v6 = ipv6(CLIENT_V6, SERVER_V6).carry(tcp(FROM, 80));
     let tagged = |name: &str, frame, vlan| Fixture { vlan, ..fixture(name, frame, probe(Syn, 80)) };
@@ -33,7 +70,7 @@ pub fn fixtures() -> Vec<Fixture> {
             not(Counter::VlanTooDeep),
         ),
         fixture("LLDP", ether().carry(other(0x88cc)), not(Counter::NotIp)),
-        fixture("PPPoE session", ether().carry(other(0x8864)), not(Counter::NotIp)),
+        fixture("PPPoE discovery", ether().carry(other(0x8863)), not(Counter::NotIp)),
         fixture("MPLS", ether().carry(other(0x8847)), not(Counter::NotIp)),
         fixture(
             "802.3 length instead of a type",

@@ -10,15 +10,18 @@ mod icmp;
 mod ipv4;
 mod ipv6;
 mod link;
+mod refusals;
 mod tcp;
 mod udp;
 mod whom;
 
 use crate::build::address;
-use scanwatch_common::abi::{Address, Novelty, Technique};
-use scanwatch_common::classify::{classify, refuse};
+use scanwatch_common::abi::{self, Address, Novelty, Technique};
+use scanwatch_common::classify::{View, classify, refuse};
 use scanwatch_common::counters::Counter;
+use scanwatch_common::observe::Passage;
 use scanwatch_common::parse::{self, Payload};
+use scanwatch_common::sighting::Sighting;
 use std::net::Ipv6Addr;
 
 /// The usual source.
@@ -35,11 +38,15 @@ pub const FROM: u16 = 40_000;
 /// What comes of a packet: a contact, or the reason why it is none.
 pub type Outcome = Result<Contacted, Counter>;
 
-/// A contact: a probe by itself, or a datagram that is one if its flow is new.
+/// A contact: a probe by itself, what became of one, or a datagram that is a probe if its flow is new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Contacted {
     /// How.
     pub technique: Technique,
+    /// What became of it.
+    pub outcome: abi::Outcome,
+    /// As what it is counted.
+    pub counter: Counter,
     /// Who.
     pub source: Address,
     /// Whom.
@@ -56,13 +63,19 @@ pub struct Contacted {
 pub fn outcome(frame: &[u8]) -> Outcome {
     let headers = parse::ethernet(frame)?;
     let contact = classify(&headers)?;
+    let seen = Sighting::new(&headers, &contact, Passage::IN);
     let mut record = Novelty::EMPTY;
-    parse::describe(frame, &headers, &mut record)?;
-    if let Some(reason) = refuse(contact.technique, &record.source, &record.target) {
+    parse::describe(frame, &seen, &mut record)?;
+    if contact.view == View::Target {
+        std::mem::swap(&mut record.source, &mut record.target);
+    }
+    if let Some(reason) = refuse(&seen, &record.source, &record.target) {
         return Err(reason);
     }
     Ok(Contacted {
         technique: contact.technique,
+        outcome: contact.outcome,
+        counter: contact.counter,
         source: record.source,
         target: record.target,
         source_port: contact.source_port,
@@ -99,6 +112,7 @@ pub fn all() -> Vec<Fixture> {
         tcp::fixtures(),
         udp::fixtures(),
         icmp::fixtures(),
+        refusals::fixtures(),
         whom::fixtures(),
     ]
     .concat()
@@ -129,11 +143,23 @@ pub fn datagram_v6(target_port: u16, data: u16) -> Outcome {
     probe_v6(Technique::Udp, target_port).map(|contacted| Contacted { data, ..contacted })
 }
 
+/// What [`SERVER`] answered, or somebody said of it, on a contact from [`CLIENT`].
+pub fn told(technique: Technique, outcome: abi::Outcome, counter: Counter, target_port: u16) -> Outcome {
+    probe(technique, target_port).map(|contacted| Contacted { outcome, counter, ..contacted })
+}
+
+/// The same over IPv6.
+pub fn told_v6(technique: Technique, outcome: abi::Outcome, counter: Counter, target_port: u16) -> Outcome {
+    probe_v6(technique, target_port).map(|contacted| Contacted { outcome, counter, ..contacted })
+}
+
 /// A contact between any two.
 pub fn between(source: &str, target: &str, technique: Technique, target_port: u16) -> Contacted {
     let has_ports = !matches!(technique, Technique::Icmp | Technique::Arp | Technique::Proto);
     Contacted {
         technique,
+        outcome: abi::Outcome::Tried,
+        counter: Counter::of_probe(technique),
         source: address(source),
         target: address(target),
         source_port: if has_ports { FROM } else { 0 },

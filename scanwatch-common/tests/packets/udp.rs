@@ -1,8 +1,10 @@
 //! UDP and SCTP.
 
-use super::{CLIENT, CLIENT_V6, Contacted, FROM, Fixture, SERVER, SERVER_V6, datagram, fixture, not, probe};
+use super::{
+    CLIENT, CLIENT_V6, Contacted, FROM, Fixture, SERVER, SERVER_V6, datagram, fixture, not, probe, told,
+};
 use crate::build::{BROADCAST, Segment, ether, ipv4, ipv6, raw, sctp, udp};
-use scanwatch_common::abi::Technique;
+use scanwatch_common::abi::{Outcome, Technique};
 use scanwatch_common::counters::Counter;
 use std::net::Ipv6Addr;
 
@@ -53,12 +55,16 @@ fn dhcp() -> Vec<Fixture> {
 }
 
 fn streams() -> Vec<Fixture> {
-    let other = [0, 2, 3, 4, 6, 7, 10, 11, 14, 255].map(|chunk| {
+    let other = [0, 3, 4, 5, 7, 10, 11, 14, 255].map(|chunk| {
         let name = format!("SCTP, chunk type {chunk}");
         fixture(name, frame(sctp(FROM, 3868).chunk(chunk)), not(Counter::SctpOther))
     });
     let v6 = ether().carry(ipv6(CLIENT_V6, SERVER_V6).carry(sctp(FROM, 3868)));
+    let back = |chunk| ether().carry(ipv4(SERVER, CLIENT).carry(sctp(3868, FROM).chunk(chunk)));
+    let said = |outcome, counter| told(Technique::Sctp, outcome, counter, 3868);
     let mut fixtures = vec![
+        fixture("SCTP INIT-ACK", back(2), said(Outcome::Answered, Counter::SctpAnswered)),
+        fixture("SCTP ABORT", back(6), said(Outcome::Refused, Counter::SctpRefused)),
         fixture("SCTP INIT", frame(sctp(FROM, 3868)), probe(Technique::Sctp, 3868)),
         fixture("SCTP INIT over IPv6", v6, super::probe_v6(Technique::Sctp, 3868)),
         fixture("SCTP without a chunk", frame(raw(132, &[0; 12])), not(Counter::Malformed)),

@@ -2,7 +2,7 @@
 
 use super::{CLIENT, CLIENT_V6, FROM, Fixture, Outcome, SERVER, SERVER_V6, fixture, not};
 use crate::build::{BROADCAST, Segment, ether, icmp, icmpv6, ipv4, ipv6, raw, sctp, tcp, udp};
-use scanwatch_common::classify::tcp_flags::ACK;
+use scanwatch_common::classify::tcp_flags::{ACK, RST, SYN};
 use scanwatch_common::counters::Counter;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -21,7 +21,7 @@ const NO_TARGETS: [&str; 10] = [
 const NO_TARGETS_V6: [&str; 2] = ["::", "::1"];
 
 pub fn fixtures() -> Vec<Fixture> {
-    [targets(), sources(), order()].concat()
+    [targets(), sources(), answers(), order()].concat()
 }
 
 fn sent(source: Option<&str>, target: Option<&str>, segment: impl Into<Segment>) -> Vec<u8> {
@@ -80,12 +80,27 @@ fn sources() -> Vec<Fixture> {
     fixtures
 }
 
+/// In an answer, who tried is whom it goes to.
+fn answers() -> Vec<Fixture> {
+    let mut fixtures = Vec::new();
+    for nobody in NO_TARGETS.into_iter().chain(NO_TARGETS_V6) {
+        let answer = || tcp(80, FROM).flags(SYN | ACK);
+        let from = sent(Some(nobody), None, answer());
+        let to = sent(None, Some(nobody), answer());
+        fixtures.push(fixture(format!("TCP SYN ACK from {nobody}"), from, not(Counter::GroupTarget)));
+        fixtures.push(fixture(format!("TCP SYN ACK to {nobody}"), to, not(Counter::SourceUnusable)));
+    }
+    let refusal = ether().to(BROADCAST).carry(ipv4(SERVER, CLIENT).carry(tcp(80, FROM).flags(RST)));
+    fixtures.push(fixture("TCP RST in a broadcast frame", refusal, not(Counter::GroupTarget)));
+    fixtures
+}
+
 /// Cheap tests come first: what a packet does is told before whom it concerns.
 fn order() -> Vec<Fixture> {
     vec![
         fixture(
             "TCP ACK to loopback",
-            sent(None, Some("127.0.0.1"), tcp(FROM, 80).flags(ACK)),
+            sent(None, Some("127.0.0.1"), tcp(FROM, 80).flags(ACK).numbers(5, 7)),
             not(Counter::TcpEstablished),
         ),
         fixture(

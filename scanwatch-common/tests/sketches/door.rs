@@ -3,7 +3,7 @@
 use crate::inputs::SplitMix;
 use proptest::prelude::*;
 use scanwatch_common::abi::DOOR_SETS_EXTERNAL;
-use scanwatch_common::sketch::DoorSet;
+use scanwatch_common::sketch::{DoorSet, Knock};
 use std::collections::HashSet;
 
 const WAYS: u64 = 8;
@@ -19,11 +19,26 @@ fn pairs(many: u64) -> impl Iterator<Item = u64> {
     0..many
 }
 
+/// True where the source is admitted, by this pair or before.
+fn knock(set: &mut DoorSet, who: u64, pair: u64, need: u8) -> bool {
+    let known = set.knows(who, need);
+    let admitted = match set.knock(who, pair, need) {
+        Knock::Admitted => known || need <= 1,
+        Knock::Newly(_) => !known,
+        Knock::First(_) | Knock::Waiting => {
+            assert!(!known, "an admitted source waits");
+            return false;
+        }
+    };
+    assert!(admitted, "the doorkeeper contradicts itself");
+    admitted
+}
+
 fn admit(set: &mut DoorSet, who: u64, need: u8) {
     for pair in pairs(u64::from(need)) {
-        set.knock(who, pair, need);
+        knock(set, who, pair, need);
     }
-    assert!(set.knock(who, 0, need));
+    assert!(knock(set, who, 0, need));
 }
 
 #[test]
@@ -31,12 +46,12 @@ fn a_source_is_admitted_at_its_last_needed_pair_and_stays_so() {
     for need in 1..=15 {
         let mut set = DoorSet::default();
         for pair in 0..u64::from(need) - 1 {
-            assert!(!set.knock(source(1), pair, need), "pair {pair} of {need}");
+            assert!(!knock(&mut set, source(1), pair, need), "pair {pair} of {need}");
         }
-        assert!(set.knock(source(1), u64::from(need) - 1, need));
+        assert!(knock(&mut set, source(1), u64::from(need) - 1, need));
         for pair in 0..100 {
             let before = set;
-            assert!(set.knock(source(1), pair, need));
+            assert!(knock(&mut set, source(1), pair, need));
             assert_eq!(set, before);
         }
     }
@@ -45,10 +60,44 @@ fn a_source_is_admitted_at_its_last_needed_pair_and_stays_so() {
 #[test]
 fn a_pair_seen_before_writes_nothing() {
     let mut set = DoorSet::default();
-    set.knock(source(1), 5, 4);
+    knock(&mut set, source(1), 5, 4);
     let before = set;
-    assert!(!set.knock(source(1), 5, 4));
+    assert!(!knock(&mut set, source(1), 5, 4));
     assert_eq!(set, before);
+}
+
+#[test]
+fn each_step_towards_admission_is_told_apart_and_names_the_place_of_the_source() {
+    let mut set = DoorSet::default();
+    for who in 1..=WAYS {
+        assert_eq!(set.knock(source(who), 5, 3), Knock::First(who as usize - 1));
+        assert_eq!(set.knock(source(who), 5, 3), Knock::Waiting);
+        assert_eq!(set.knock(source(who), 6, 3), Knock::Waiting);
+    }
+    for who in 1..=WAYS {
+        assert!(!set.knows(source(who), 3));
+        assert_eq!(set.knock(source(who), 7, 3), Knock::Newly(who as usize - 1));
+        assert_eq!(set.knock(source(who), 7, 3), Knock::Admitted);
+        assert!(set.knows(source(who), 3));
+    }
+}
+
+#[test]
+fn a_source_that_needs_one_pair_is_admitted_at_once() {
+    let mut set = DoorSet::default();
+    assert!(!set.knows(source(1), 1));
+    assert_eq!(set.knock(source(1), 5, 1), Knock::Admitted);
+    assert!(set.knows(source(1), 1));
+    assert!(!set.knows(source(2), 1));
+}
+
+#[test]
+fn asking_whether_a_source_is_known_writes_nothing_and_knows_nobody_new() {
+    let set = DoorSet::default();
+    for who in 1..100 {
+        assert!(!set.knows(source(who), 1));
+    }
+    assert_eq!(set, DoorSet::default());
 }
 
 #[test]
@@ -56,7 +105,7 @@ fn eight_sources_are_counted_beside_each_other() {
     let mut set = DoorSet::default();
     for pair in pairs(4) {
         for who in 1..=WAYS {
-            assert_eq!(set.knock(source(who), pair, 4), pair == 3);
+            assert_eq!(knock(&mut set, source(who), pair, 4), pair == 3);
         }
     }
 }
@@ -70,10 +119,10 @@ fn a_flood_evicts_no_admitted_source_while_another_place_is_left() {
         }
         let mut random = SplitMix(admitted);
         for _ in 0..100_000 {
-            set.knock(source(1000 + (random.next() >> 40)), random.next(), 4);
+            knock(&mut set, source(1000 + (random.next() >> 40)), random.next(), 4);
         }
         for who in 1..=admitted {
-            assert!(set.knock(source(who), 0, 4), "{who} of {admitted} was evicted");
+            assert!(knock(&mut set, source(who), 0, 4), "{who} of {admitted} was evicted");
         }
     }
 }
@@ -86,10 +135,10 @@ fn where_all_eight_are_admitted_a_flood_evicts_one_and_then_itself() {
     }
     let mut random = SplitMix(9);
     for _ in 0..10_000 {
-        set.knock(source(1000 + (random.next() >> 40)), random.next(), 4);
+        knock(&mut set, source(1000 + (random.next() >> 40)), random.next(), 4);
     }
     // The pair is new to nobody admitted, so this evicts no one.
-    let left = (1..=WAYS).filter(|who| set.clone().knock(source(*who), 0, 4)).count();
+    let left = (1..=WAYS).filter(|who| knock(&mut set.clone(), source(*who), 0, 4)).count();
     assert_eq!(left, 7);
 }
 
@@ -102,7 +151,7 @@ fn false_admissions_are_rarer_than_one_in_100_000() {
         let mut admitted = 0_u32;
         for _ in 0..1_000_000 {
             let who = random.next();
-            admitted += u32::from(sets[who as usize & (SETS - 1)].knock(who, random.next(), need));
+            admitted += u32::from(knock(&mut sets[who as usize & (SETS - 1)], who, random.next(), need));
         }
         println!("needing {need} pairs: {admitted} of 1,000,000 forged sources admitted");
         assert!(admitted <= at_most, "{admitted} admitted of 1,000,000 that need {need}");
@@ -120,9 +169,9 @@ fn a_scanner_is_admitted_in_the_midst_of_a_flood() {
         let admitted_at = (1..=200).find(|_| {
             for _ in 0..4 * SETS {
                 let who = random.next();
-                sets[who as usize & (SETS - 1)].knock(who, random.next(), 4);
+                knock(&mut sets[who as usize & (SETS - 1)], who, random.next(), 4);
             }
-            sets[scanner as usize & (SETS - 1)].knock(scanner, random.next(), 4)
+            knock(&mut sets[scanner as usize & (SETS - 1)], scanner, random.next(), 4)
         });
         needed.push(admitted_at.expect("a scanner of 200 pairs is admitted"));
     }
@@ -139,7 +188,7 @@ proptest! {
         let mut tried: Vec<HashSet<u64>> = vec![HashSet::new(); 12];
         for (who, pair) in knocks {
             tried[who as usize].insert(pair);
-            if set.knock(source(who), pair, need) {
+            if knock(&mut set, source(who), pair, need) {
                 prop_assert!(tried[who as usize].len() >= usize::from(need));
             }
         }
@@ -149,7 +198,7 @@ proptest! {
     fn any_bytes_and_any_knock_are_no_panic(knocks in prop::collection::vec((any::<u64>(), any::<u64>(), any::<u8>()), 0..200)) {
         let mut set = DoorSet::default();
         for (who, pair, need) in knocks {
-            set.knock(who, pair, need);
+            knock(&mut set, who, pair, need);
         }
     }
 }

@@ -14,70 +14,97 @@ fn flow(number: u64) -> u64 {
 fn the_first_datagram_gives_a_flow_its_direction() {
     for forward in [true, false] {
         let mut line = FlowLine::default();
-        assert_eq!(line.note(flow(1), forward, 0, IDLE), Flow::First);
-        assert_eq!(line.note(flow(1), forward, 0, IDLE), Flow::Known);
-        assert_eq!(line.note(flow(1), !forward, 0, IDLE), Flow::Answer);
-        assert_eq!(line.note(flow(1), !forward, 0, IDLE), Flow::Answered);
-        assert_eq!(line.note(flow(1), forward, 0, IDLE), Flow::Known);
-        assert_eq!(line.note(flow(1), !forward, 0, IDLE), Flow::Answered);
+        assert_eq!(line.note(flow(1), forward, 0, 0, IDLE), Flow::First);
+        assert_eq!(line.note(flow(1), forward, 0, 0, IDLE), Flow::Known);
+        assert_eq!(line.note(flow(1), !forward, 0, 0, IDLE), Flow::Answer);
+        assert_eq!(line.note(flow(1), !forward, 0, 0, IDLE), Flow::Answered);
+        assert_eq!(line.note(flow(1), forward, 0, 0, IDLE), Flow::Known);
+        assert_eq!(line.note(flow(1), !forward, 0, 0, IDLE), Flow::Answered);
     }
 }
 
 #[test]
 fn the_flow_whose_tag_is_zero_is_a_flow() {
     let mut line = FlowLine::default();
-    assert_eq!(line.note(flow(0), false, 0, IDLE), Flow::First);
-    assert_eq!(line.note(flow(0), false, 0, IDLE), Flow::Known);
+    assert_eq!(line.note(flow(0), false, 0, 0, IDLE), Flow::First);
+    assert_eq!(line.note(flow(0), false, 0, 0, IDLE), Flow::Known);
 }
 
 #[test]
 fn a_line_keeps_its_eight_most_recent_flows() {
     let mut line = FlowLine::default();
     for number in 1..=8 {
-        line.note(flow(number), true, number as u32, IDLE);
+        line.note(flow(number), true, 0, number as u32, IDLE);
     }
     // Used again: now the second is the oldest.
-    assert_eq!(line.note(flow(1), true, 9, IDLE), Flow::Known);
-    assert_eq!(line.note(flow(9), true, 10, IDLE), Flow::First);
+    assert_eq!(line.note(flow(1), true, 0, 9, IDLE), Flow::Known);
+    assert_eq!(line.note(flow(9), true, 0, 10, IDLE), Flow::First);
     for number in [1, 3, 4, 5, 6, 7, 8, 9] {
-        assert_eq!(line.note(flow(number), true, 10, IDLE), Flow::Known, "flow {number}");
+        assert_eq!(line.note(flow(number), true, 0, 10, IDLE), Flow::Known, "flow {number}");
     }
-    assert_eq!(line.note(flow(2), true, 10, IDLE), Flow::First);
+    assert_eq!(line.note(flow(2), true, 0, 10, IDLE), Flow::First);
 }
 
 #[test]
 fn a_forgotten_flow_gives_way_before_a_live_one() {
     let mut line = FlowLine::default();
     for number in 1..=8 {
-        line.note(flow(number), true, 0, IDLE);
+        line.note(flow(number), true, 0, 0, IDLE);
     }
     for number in 2..=8 {
-        line.note(flow(number), true, IDLE, IDLE);
+        line.note(flow(number), true, 0, IDLE, IDLE);
     }
-    assert_eq!(line.note(flow(9), true, IDLE + 1, IDLE), Flow::First);
+    assert_eq!(line.note(flow(9), true, 0, IDLE + 1, IDLE), Flow::First);
     for number in 2..=9 {
-        assert_eq!(line.note(flow(number), true, IDLE + 1, IDLE), Flow::Known, "flow {number}");
+        assert_eq!(line.note(flow(number), true, 0, IDLE + 1, IDLE), Flow::Known, "flow {number}");
     }
 }
 
 #[test]
 fn a_flow_that_comes_back_after_its_time_is_new_and_has_one_place() {
     let mut line = FlowLine::default();
-    line.note(flow(1), true, 0, IDLE);
-    assert_eq!(line.note(flow(1), false, IDLE + 1, IDLE), Flow::First);
-    assert_eq!(line.note(flow(1), false, IDLE + 1, IDLE), Flow::Known);
-    assert_eq!(line.note(flow(1), true, IDLE + 1, IDLE), Flow::Answer);
+    line.note(flow(1), true, 0, 0, IDLE);
+    assert_eq!(line.note(flow(1), false, 0, IDLE + 1, IDLE), Flow::First);
+    assert_eq!(line.note(flow(1), false, 0, IDLE + 1, IDLE), Flow::Known);
+    assert_eq!(line.note(flow(1), true, 0, IDLE + 1, IDLE), Flow::Answer);
 }
 
 #[test]
 fn a_datagram_of_the_same_tick_writes_nothing() {
     let mut line = FlowLine::default();
-    line.note(flow(1), true, 5, IDLE);
-    line.note(flow(1), false, 5, IDLE);
+    line.note(flow(1), true, 0, 5, IDLE);
+    line.note(flow(1), false, 0, 5, IDLE);
     let before = line;
-    line.note(flow(1), true, 5, IDLE);
-    line.note(flow(1), false, 5, IDLE);
+    line.note(flow(1), true, 0, 5, IDLE);
+    line.note(flow(1), false, 0, 5, IDLE);
     assert_eq!(line, before);
+}
+
+#[test]
+fn a_flow_is_known_as_long_as_it_lives_and_asking_writes_nothing() {
+    let mut line = FlowLine::default();
+    assert!(!line.knows(flow(1), 0, IDLE));
+    line.note(flow(1), true, 0, 5, IDLE);
+    let before = line;
+    assert!(line.knows(flow(1), 5, IDLE));
+    assert!(line.knows(flow(1), 5 + IDLE, IDLE));
+    assert!(!line.knows(flow(1), 6 + IDLE, IDLE));
+    assert!(!line.knows(flow(2), 5, IDLE));
+    assert_eq!(line, before);
+}
+
+#[test]
+fn of_a_quiet_flow_no_answer_is_the_first() {
+    for forward in [true, false] {
+        let mut line = FlowLine::default();
+        assert_eq!(line.note(flow(1), forward, 1, 0, IDLE), Flow::First);
+        assert_eq!(line.note(flow(1), forward, 1, 0, IDLE), Flow::Known);
+        assert_eq!(line.note(flow(1), !forward, 0, 0, IDLE), Flow::Answered);
+        // A flow that others know stays as it was.
+        assert_eq!(line.note(flow(2), forward, 0, 0, IDLE), Flow::First);
+        assert_eq!(line.note(flow(2), forward, 1, 0, IDLE), Flow::Known);
+        assert_eq!(line.note(flow(2), !forward, 0, 0, IDLE), Flow::Answer);
+    }
 }
 
 /// A line by the book: a list, most recently used last.
@@ -118,7 +145,7 @@ proptest! {
         let mut tick = 0;
         for (number, forward, ticks) in datagrams {
             tick += ticks;
-            prop_assert_eq!(line.note(flow(number), forward, tick, IDLE), model.note(number, forward, tick));
+            prop_assert_eq!(line.note(flow(number), forward, 0, tick, IDLE), model.note(number, forward, tick));
         }
     }
 
@@ -128,7 +155,7 @@ proptest! {
     ) {
         let mut line = FlowLine::default();
         for (flow, forward, tick, idle) in datagrams {
-            line.note(flow, forward, tick, idle);
+            line.note(flow, forward, 0, tick, idle);
         }
     }
 }

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::engine::Engine;
 use crate::kernel::{Attachment, Kernel, KernelError, LinkEvent, default_route_interface, interface_index};
-use crate::policy::{Hook, Interface, Policy};
+use crate::policy::{Hook, Interface, Network, Policy};
 
 /// A configured interface and, while it is there, its index.
 struct Watched {
@@ -12,6 +12,8 @@ struct Watched {
     index: Option<u32>,
     /// The last failure to attach was logged: it is tried again every epoch, and said once.
     failed: bool,
+    /// Networks that are inside because of this interface's addresses.
+    learned: Vec<Network>,
 }
 
 /// All configured interfaces.
@@ -31,7 +33,8 @@ impl Interfaces {
             let attachment = attach(&wanted, kernel).await?;
             engine.set_interface(attachment.index, &attachment.interface);
             say(&attachment);
-            all.push(Watched { wanted, index: Some(attachment.index), failed: false });
+            let Attachment { index, learned, .. } = attachment;
+            all.push(Watched { wanted, index: Some(index), failed: false, learned });
         }
         Ok(Self { all })
     }
@@ -40,6 +43,11 @@ impl Interfaces {
     pub(super) async fn changed(&mut self, event: LinkEvent, kernel: &mut Kernel, engine: &mut Engine) {
         match event {
             LinkEvent::Gone { index } => self.gone(index, kernel),
+            LinkEvent::Readdressed { index } => {
+                if let Some(watched) = self.all.iter_mut().find(|w| w.index == Some(index)) {
+                    watched.learn_again(index, kernel).await;
+                }
+            }
             LinkEvent::Present { index, name } => {
                 // An interface may vanish and come back between two looks: then its index differs.
                 let stale = self.all.iter().find(|w| w.wanted.name == name).and_then(|w| w.index);
@@ -89,6 +97,7 @@ impl Watched {
                 self.failed = false;
                 engine.set_interface(attachment.index, &attachment.interface);
                 say(&attachment);
+                self.learned = attachment.learned;
             }
             Err(error) => {
                 if !self.failed {
@@ -100,14 +109,48 @@ impl Watched {
     }
 }
 
+impl Watched {
+    /// Follows a change of the interface's addresses.
+    async fn learn_again(&mut self, index: u32, kernel: &mut Kernel) {
+        match kernel.learn(index).await {
+            Ok(learned) if learned != self.learned => {
+                say_learned(&self.wanted.name, &learned);
+                self.learned = learned;
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!("{}: its addresses are not known: {error}", self.wanted.name),
+        }
+    }
+}
+
 async fn attach(wanted: &Interface, kernel: &mut Kernel) -> Result<Attachment, KernelError> {
     let index = interface_index(&wanted.name).await?;
     kernel.attach(&wanted.name, index, wanted.hook).await
 }
 
 fn say(attachment: &Attachment) {
-    for (mode, reason) in &attachment.refused {
-        tracing::warn!("{}: no {mode}: {reason}", attachment.interface);
+    let Attachment { interface, mode, refused, egress, egress_refused, learned, .. } = attachment;
+    for (mode, reason) in refused {
+        tracing::warn!("{interface}: no {mode}: {reason}");
     }
-    tracing::info!("watching {} by {}", attachment.interface, attachment.mode);
+    if let Some(egress) = egress {
+        tracing::info!("watching {interface} by {mode}, {egress} on the way out");
+    } else {
+        let reasons: Vec<String> =
+            egress_refused.iter().map(|(mode, reason)| format!("{mode}: {reason}")).collect();
+        tracing::warn!(
+            "{interface}: what goes out is not seen ({}); scans by this host stay unseen, and so do answers on their way out",
+            reasons.join("; ")
+        );
+        tracing::info!("watching {interface} by {mode}");
+    }
+    if !learned.is_empty() {
+        say_learned(interface, learned);
+    }
+}
+
+fn say_learned(interface: &str, learned: &[Network]) {
+    let networks: Vec<String> = learned.iter().map(ToString::to_string).collect();
+    let networks = if networks.is_empty() { "nothing".to_owned() } else { networks.join(", ") };
+    tracing::info!("{interface}: {networks} counts as inside by its addresses");
 }

@@ -4,7 +4,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use super::services::default_services;
-use crate::policy::{BlockLimit, Directions, Limit, Limits, Network, Policy, Thresholds, Treatment, Zone};
+use crate::policy::{
+    BlockLimit, Directions, DistributedLimit, Limit, Limits, Network, Policy, Sight, Thresholds, Treatment,
+    WaysInLimit, Zone,
+};
 
 /// Name, TCP ports and UDP ports of each default service group. A port is in one group per transport: udp/27017 is a
 /// game server, tcp/27017 a database.
@@ -52,25 +55,45 @@ pub(super) const DIRECTIONS: Directions = Directions {
     transit: Treatment::Statistics,
 };
 
-const fn limit(minute: u32, ten_minutes: u32) -> Limit {
-    Limit { minute: Some(minute), ten_minutes: Some(ten_minutes) }
+/// A limit in the four windows; 0 is off.
+const fn limit(minute: u32, ten_minutes: u32, hour: u32, day: u32) -> Limit {
+    const fn count(count: u32) -> Option<u32> {
+        if count == 0 { None } else { Some(count) }
+    }
+    Limit { minute: count(minute), ten_minutes: count(ten_minutes), hour: count(hour), day: count(day) }
 }
 
-/// Breadth alone, whatever the outcome of the probes.
+/// The numbers that held on captures and on simulated networks.
 pub(super) const THRESHOLDS: Thresholds = Thresholds {
-    vertical: limit(30, 50),
-    vertical_known: limit(15, 20),
-    horizontal_lateral_sensitive: limit(30, 50),
-    horizontal_lateral: limit(60, 100),
-    horizontal_outbound_sensitive: limit(30, 100),
-    horizontal_outbound: limit(60, 100),
-    horizontal_outbound_noisy: Limit { minute: None, ten_minutes: None },
-    icmp: limit(60, 100),
-    arp: limit(60, 100),
-    flags: limit(3, 3),
-    protocols: limit(10, 10),
+    vertical: limit(10, 15, 20, 40),
+    vertical_known: limit(0, 0, 12, 15),
+    vertical_any: limit(0, 20, 0, 0),
+    vertical_blind: limit(0, 50, 0, 0),
+    vertical_ways_in: WaysInLimit { tried: 5, failed: 3 },
+    horizontal_lateral_sensitive: limit(10, 15, 20, 30),
+    horizontal_lateral: limit(15, 30, 45, 60),
+    horizontal_outbound_sensitive: limit(10, 20, 40, 80),
+    horizontal_outbound: limit(30, 100, 300, 1_000),
+    horizontal_outbound_noisy: limit(100, 300, 900, 3_000),
+    horizontal_network: limit(15, 25, 40, 0),
+    horizontal_blind: limit(0, 100, 0, 0),
+    fan_out_sensitive: limit(0, 50, 100, 150),
+    fan_out: limit(0, 250, 500, 1_000),
+    fan_out_icmp: limit(0, 100, 200, 0),
+    icmp_lateral: limit(15, 30, 60, 120),
+    icmp_outbound: limit(30, 60, 120, 0),
+    arp: limit(20, 40, 80, 0),
+    flags: limit(0, 3, 0, 5),
+    refused_ports: limit(0, 10, 0, 0),
+    refused_hosts: limit(0, 15, 0, 0),
+    protocols: limit(0, 5, 0, 0),
     block_lateral: BlockLimit { pairs: 60, hosts: 5, ports: 5 },
     block_outbound: BlockLimit { pairs: 100, hosts: 10, ports: 10 },
+    distributed: DistributedLimit { sources: 20, ports: 15 },
+    silence: Duration::from_secs(3),
+    hold: Duration::from_mins(2),
+    learning: Duration::from_hours(1),
+    visibility: Sight::Auto,
 };
 
 /// Sizes for a site of some ten thousand hosts.

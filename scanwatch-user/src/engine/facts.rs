@@ -1,121 +1,254 @@
-//! What one source did in one direction within one window, without what its roles cover: the evidence before a rule.
+//! What one source did in one direction within one window, without what its roles cover, and what became of it: the
+//! evidence before a rule.
 
-use scanwatch_common::abi::Technique;
+use std::collections::HashMap;
+
+use scanwatch_common::abi::{Address, Technique};
 use scanwatch_common::sketch::{Estimate, Hasher};
 
 use super::counts::{Counts, Part};
 use super::pairs::Pair;
 use super::scan::Techniques;
 use super::source::{Source, SourceCell};
+use super::sources::Sources;
 use super::time::Timestamp;
 use super::window::Window;
-use crate::policy::{Direction, OTHER, Policy};
+use super::world::World;
+use crate::policy::{Direction, Policy, ServiceId};
 
 /// The ports traceroute counts up through (Jacobson's, from 33434, three probes for each of up to 85 hops).
 const TRACEROUTE: std::ops::RangeInclusive<u16> = 33434..=33689;
 /// Ports below need a privilege to serve.
 pub const WELL_KNOWN: u16 = 1024;
 /// Programs of this group try every peer they ever heard of; a service by this name is nobody's way in.
-const PEER: &str = "peer";
+pub const PEER: &str = "peer";
+/// Pages, where some failure is ordinary.
+pub const WEB: &str = "web";
 
-/// What the rules look at: counts of cells, and pairs, of one source, direction and window.
-pub struct Facts<'a> {
+/// What a verdict is given besides its source.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
     /// The policy.
     pub policy: &'a Policy,
     /// Makes the hashes of pairs.
     pub hasher: Hasher,
+    /// What all sources together show.
+    pub world: &'a World,
+    /// All sources.
+    pub sources: &'a Sources,
+    /// The time.
+    pub now: Timestamp,
+    /// When watching began.
+    pub began: Timestamp,
+}
+
+impl Context<'_> {
+    /// True where the name of a service group is this one.
+    #[must_use]
+    pub fn is_group(&self, service: ServiceId, name: &str) -> bool {
+        self.policy.service(service).is_some_and(|service| service.name == name)
+    }
+
+    /// True for a way in that intruders try first. NetBIOS names are one among neighbours only.
+    #[must_use]
+    pub fn is_sensitive(&self, service: ServiceId, direction: Direction) -> bool {
+        let group = self.policy.service(service);
+        group.is_some_and(|group| group.sensitive && (is_inside(direction) || group.name != "netbios"))
+    }
+}
+
+/// True where targets are inside: a stranger who tries many of our hosts is judged by the strict limits.
+#[must_use]
+pub const fn is_inside(direction: Direction) -> bool {
+    matches!(direction, Direction::Lateral | Direction::Inbound)
+}
+
+/// What a contact is within a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It answered within the day: what answered and then does not is an outage.
+    Ok,
+    /// It was refused, or met silence.
+    Bad,
+    /// It was first tried before the window: polling what is dead is no scan.
+    Old,
+    /// Its answer could not be seen.
+    Blind,
+    /// Its outcome is not known yet.
+    Wait,
+}
+
+/// A contact that rules over services look at.
+#[derive(Clone, Copy)]
+pub struct Contact<'a> {
+    /// The pair.
+    pub pair: &'a Pair,
+    /// What it is within the window.
+    pub status: Status,
+    /// Another host answered this source on the same port: the port is something it has business with.
+    pub elsewhere: bool,
+    /// Answers to this source cannot be seen.
+    pub blind: bool,
+}
+
+impl Contact<'_> {
+    /// True where it failed, and not on a port that others serve to this source.
+    #[must_use]
+    pub fn counts(&self) -> bool {
+        self.status == Status::Bad && !self.elsewhere
+    }
+
+    /// True for a hop of traceroute.
+    #[must_use]
+    pub fn is_traceroute(&self) -> bool {
+        self.pair.technique == Technique::Udp && TRACEROUTE.contains(&self.pair.port)
+    }
+}
+
+/// Ports on which somebody answered a source: the first who did, or several.
+type Serving = HashMap<(Technique, u16), Option<Address>>;
+
+/// What does not depend on direction and window.
+pub struct Overview<'a> {
+    /// What the verdict is given.
+    pub context: Context<'a>,
+    /// The source.
+    pub source: &'a Source,
+    serving: Serving,
+}
+
+impl<'a> Overview<'a> {
+    /// The overview of a source that was rolled to now.
+    #[must_use]
+    pub fn new(context: Context<'a>, source: &'a Source) -> Self {
+        let mut serving = Serving::new();
+        for pair in source.pairs.all().iter().filter(|pair| pair.is_answered()) {
+            let entry = serving.entry((pair.technique, pair.port)).or_insert(Some(pair.target));
+            if *entry != Some(pair.target) {
+                *entry = None;
+            }
+        }
+        Self { context, source, serving }
+    }
+
+    fn answers_elsewhere(&self, pair: &Pair) -> bool {
+        match self.serving.get(&(pair.technique, pair.port)) {
+            None => false,
+            Some(only) => *only != Some(pair.target),
+        }
+    }
+
+    /// True where answers of a pair's target to the source cannot be seen.
+    #[must_use]
+    pub fn is_blind(&self, pair: &Pair) -> bool {
+        self.context.world.is_one_way(self.context.policy, (self.source.profile.zone, pair.zone))
+    }
+
+    fn status(&self, pair: &Pair, window: Window, blind: bool) -> Status {
+        let Context { now, policy, .. } = self.context;
+        if pair.is_answered() {
+            Status::Ok
+        } else if blind && !pair.technique.is_tcp() {
+            Status::Blind
+        } else if window < Window::LONGEST && pair.first < window.start(now) {
+            Status::Old
+        } else if pair.is_refused() || now.since(pair.first) >= policy.thresholds.silence {
+            Status::Bad
+        } else {
+            Status::Wait
+        }
+    }
+
+    /// When the first contact without an outcome gets one.
+    #[must_use]
+    pub fn next_outcome(&self) -> Option<Timestamp> {
+        let Context { now, policy, .. } = self.context;
+        let silence = policy.thresholds.silence;
+        let waiting = |pair: &&Pair| {
+            pair.is_tried() && !pair.is_answered() && !pair.is_refused() && now.since(pair.first) < silence
+        };
+        self.source.pairs.all().iter().filter(waiting).map(|pair| pair.first.plus(silence)).min()
+    }
+}
+
+/// What the rules look at: contacts of one source, direction and window.
+pub struct Facts<'a> {
+    /// What does not depend on direction and window.
+    pub overview: &'a Overview<'a>,
     /// The direction.
     pub direction: Direction,
     /// The window.
     pub window: Window,
-    cells: Vec<&'a SourceCell>,
-    pairs: Vec<&'a Pair>,
+    /// Contacts by SYN, UDP and SCTP, those of one technique and target side by side.
+    pub contacts: Vec<Contact<'a>>,
+    /// All pairs that were tried, in the order of technique, target and port.
+    pub pairs: Vec<&'a Pair>,
 }
 
 impl<'a> Facts<'a> {
-    /// The facts of a source that was rolled to `now`.
+    /// The facts of a source.
     #[must_use]
-    pub fn new(
-        policy: &'a Policy,
-        hasher: Hasher,
-        source: &'a Source,
-        (direction, window): (Direction, Window),
-        now: Timestamp,
-    ) -> Self {
-        let cells = source.cells.iter();
-        let pairs = source.pairs.all().iter();
-        Self {
-            policy,
-            hasher,
-            direction,
-            window,
-            cells: cells
-                .filter(|cell| cell.id.role.is_none() && source.direction(cell.id.zone) == direction)
-                .collect(),
-            pairs: pairs
-                .filter(|pair| {
-                    source.direction(pair.zone) == direction && now.apart(pair.last) < window.length()
-                })
-                .collect(),
-        }
+    pub fn new(overview: &'a Overview<'a>, direction: Direction, window: Window) -> Self {
+        let start = window.start(overview.context.now);
+        let all = overview.source.pairs.all().iter();
+        let here = |pair: &&Pair| pair.direction == direction && pair.last >= start && pair.is_tried();
+        let pairs: Vec<&Pair> = all.filter(here).collect();
+        let judged = Techniques::of(&[Technique::Syn, Technique::Udp, Technique::Sctp]);
+        let contacts = pairs.iter().filter(|pair| judged.has(pair.technique)).map(|pair| {
+            let blind = overview.is_blind(pair);
+            let status = overview.status(pair, window, blind);
+            Contact { pair, status, elsewhere: overview.answers_elsewhere(pair), blind }
+        });
+        Self { overview, direction, window, contacts: contacts.collect(), pairs }
     }
 
-    /// The cells of these techniques; those of one technique and service side by side.
-    pub fn cells(&self, techniques: Techniques) -> impl Iterator<Item = &'a SourceCell> + Clone {
-        self.cells.iter().copied().filter(move |cell| techniques.has(cell.id.technique))
+    /// What the verdict is given.
+    #[must_use]
+    pub fn context(&self) -> &Context<'a> {
+        &self.overview.context
     }
 
-    /// The pairs of these techniques, those of one target side by side.
+    /// Direction and window, where a finding is made.
+    #[must_use]
+    pub const fn place(&self) -> (Direction, Window) {
+        (self.direction, self.window)
+    }
+
+    /// The pairs of these techniques.
     #[must_use]
     pub fn pairs(&self, techniques: Techniques) -> Vec<&'a Pair> {
-        let mut pairs: Vec<_> =
-            self.pairs.iter().copied().filter(|pair| techniques.has(pair.technique)).collect();
-        // One technique is in order already, which this sort notices.
-        pairs.sort_by_key(|pair| (pair.target, pair.port));
-        pairs
+        self.pairs.iter().copied().filter(|pair| techniques.has(pair.technique)).collect()
     }
 
-    /// Distinct elements of one part in cells within the window, or a few more; cheap where they are few: below `enough`
-    /// the halves of the window are simply added up.
-    pub fn at_most<'c>(
-        &self,
-        part: Part,
-        cells: impl Iterator<Item = &'c SourceCell> + Clone,
-        enough: f64,
-    ) -> f64 {
-        const BITS: f64 = 2_048.0;
-        let bits: u32 = cells.clone().map(|cell| cell.windowed.bits(self.window, part)).sum();
-        if bits == 0 {
-            return 0.0;
-        }
-        // Linear counting (Whang et al., 1990); beyond nearly all bits it says nothing.
-        let filled = f64::from(bits) / BITS;
-        let sum = if filled < 0.95 { 1.0 - BITS * (1.0 - filled).ln() } else { f64::INFINITY };
-        if sum < enough {
-            return sum;
-        }
-        let exact = union(self.window, cells).estimate(part);
-        exact.count * (1.0 + 3.0 * exact.relative_error) + 1.0
+    /// Contacts by one technique on one host, host by host.
+    pub fn hosts(&self) -> impl Iterator<Item = &[Contact<'a>]> {
+        let of = |contact: &Contact| (contact.pair.technique, contact.pair.target);
+        self.contacts.chunk_by(move |a, b| of(a) == of(b))
+    }
+
+    /// The cells of these techniques that count what was tried; those of one technique and service side by side.
+    pub fn cells(&self, techniques: Techniques) -> impl Iterator<Item = &'a SourceCell> + Clone {
+        let (source, direction) = (self.overview.source, self.direction);
+        source.cells.iter().filter(move |cell| {
+            techniques.has(cell.id.technique)
+                && cell.id.role.is_none()
+                && cell.id.is_tried()
+                && source.direction(cell.id.zone) == direction
+        })
+    }
+
+    /// True where a pair went unanswered for so long that nothing will come any more, or was refused.
+    #[must_use]
+    pub fn is_silent(&self, pair: &Pair) -> bool {
+        let silence = self.context().policy.thresholds.silence;
+        !pair.is_answered() && (pair.is_refused() || self.context().now.since(pair.first) >= silence)
     }
 
     /// True where a port is a service's: below 1024, or in a group that programs do not try by the dozen.
     #[must_use]
     pub fn is_known(&self, pair: &Pair) -> bool {
-        pair.port < WELL_KNOWN
-            || self.policy.service(pair.service).is_some_and(|service| service.name != PEER)
-    }
-
-    /// True where a pair counts for breadth over ports. Traceroute's ports and media on unnamed high ports do not.
-    #[must_use]
-    pub fn is_counted(pair: &Pair) -> bool {
-        pair.technique != Technique::Udp
-            || (pair.port < WELL_KNOWN || pair.service != OTHER) && !TRACEROUTE.contains(&pair.port)
-    }
-
-    /// True where all that a cell holds counts for breadth over ports.
-    #[must_use]
-    pub fn is_counted_cell(cell: &SourceCell) -> bool {
-        cell.id.technique != Technique::Udp || cell.id.service != OTHER
+        let group = self.context().policy.service(pair.service);
+        pair.port < WELL_KNOWN || group.is_some_and(|group| group.name != PEER)
     }
 }
 

@@ -14,8 +14,10 @@
 
 mod counts;
 mod facts;
+mod fan;
 mod incident;
 mod interfaces;
+mod judge;
 mod pairs;
 mod probe;
 mod reason;
@@ -26,10 +28,13 @@ mod severity;
 mod source;
 mod sources;
 mod statistics;
+mod targets;
 mod threat;
 mod time;
+mod tool;
 mod verdict;
 mod window;
+mod world;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -53,27 +58,27 @@ pub use window::Window;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
-use scanwatch_common::abi::{Address, Cell, CellKey, Novelty, Settings, Side, Technique};
+use scanwatch_common::abi::{Address, Cell, CellKey, Novelty, Outcome, Settings, Side, Technique};
 use scanwatch_common::sketch::Hasher;
 use serde::Serialize;
 
-use incident::Desk;
 use interfaces::Interfaces;
 use probe::{Element, Probe};
 use role::{Coverage, covering};
 use source::{CellId, Source, SourceKey};
 use sources::Sources;
 use statistics::Ledger;
+use targets::Targets;
+use tool::Tool;
+use world::World;
 
-use crate::policy::Policy;
+use facts::is_inside;
 
-/// Time between two looks at open incidents, which change by time alone.
-const TEND_PERIOD: Duration = Duration::from_secs(1);
-/// Time between two searches for sources that can be forgotten.
-const SWEEP_PERIOD: Duration = Duration::from_mins(1);
+use crate::policy::{Policy, ZoneId};
 
+/// Pairs of all sources together: 72 MB.
+const PAIRS_MAX: usize = 1_500_000;
 /// What the kernel could not hand over, since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Losses {
@@ -92,10 +97,18 @@ pub struct Engine {
     hasher: Hasher,
     sources: Sources,
     coverage: Coverage,
+    world: World,
+    targets: Targets,
     ledger: Ledger,
     losses: Losses,
     /// Sources of which something is new.
     dirty: Vec<SourceKey>,
+    /// Sources to be judged at some time, whatever comes.
+    due: BTreeSet<(Timestamp, SourceKey)>,
+    /// Pairs of all sources, a few too many.
+    pairs: usize,
+    /// When watching began.
+    began: Option<Timestamp>,
     /// Sources in open incidents.
     watched: BTreeSet<SourceKey>,
     /// The present, as of the last call that told it.
@@ -115,9 +128,14 @@ impl Engine {
             hasher: Hasher::new(Settings::DEFAULT.seed),
             sources: Sources::new(policy.limits.sources),
             coverage: Coverage::new(&policy),
+            world: World::default(),
+            targets: Targets::default(),
             ledger: Ledger::default(),
             losses: Losses::default(),
             dirty: Vec::new(),
+            due: BTreeSet::new(),
+            pairs: 0,
+            began: None,
             watched: BTreeSet::new(),
             now: Timestamp::default(),
             tended: Timestamp::default(),
@@ -135,10 +153,11 @@ impl Engine {
     /// no kernel program of this version makes, are left out.
     pub fn novelty(&mut self, now: Timestamp, novelty: &Novelty, at: Timestamp) {
         self.now = now;
+        self.began.get_or_insert(at);
         let key = &novelty.key;
-        let Some(technique) = Technique::from_number(key.technique) else { return };
+        let (Some(technique), Some(outcome)) = (key.technique(), key.outcome()) else { return };
         let side = if novelty.side == Side::Internal as u8 { Side::Internal } else { Side::External };
-        let sighting = Sighting { side, key, address: &novelty.source, technique, at };
+        let sighting = Sighting { side, key, address: &novelty.source, contact: (technique, outcome), at };
         let who = self.hasher.endpoint(&key.source).host();
         let Some((source, id)) = sighting.place(&mut self.sources, &self.policy, &mut self.ledger, who)
         else {
@@ -151,29 +170,52 @@ impl Engine {
             port: novelty.target_port,
             zone: key.zone,
             service: key.service,
+            direction: source.direction_to(&novelty.target, key.zone),
             length: novelty.length,
+            tool: if outcome == Outcome::Tried { Tool::of(technique, novelty) } else { Tool::None },
             role: id.role,
             element: Element::of(self.hasher, &novelty.target, novelty.target_port),
         };
-        source.profile.note(novelty);
-        source.note(id, &probe, now, &mut self.ledger.cells_dropped);
-        if let Some(role) = id.role {
-            self.coverage.note(role, who, &probe.element);
+        self.world.note(novelty, source.profile.key, (technique, outcome), at);
+        let before = source.pairs.all().len();
+        let room = (now, self.pairs < PAIRS_MAX);
+        if outcome == Outcome::Tried {
+            source.profile.note(novelty);
+            if technique.is_tcp() && id.role.is_none() && is_inside(probe.direction) {
+                let who = (source.profile.key, source.profile.side);
+                self.targets.note(probe.target, probe.port, who, at);
+            }
+            source.note(id, &probe, room, &mut self.ledger.cells_dropped);
+            if let Some(role) = id.role {
+                self.coverage.note(role, who, &probe.element);
+            }
+        } else if !is_own_service(&self.policy, &self.world, novelty, technique) {
+            let zones = (source.profile.zone, key.zone);
+            if technique.is_tcp() {
+                learn_road(&mut self.world, source, &probe, (zones, outcome));
+            }
+            source.note_outcome(id, &probe, room, &mut self.ledger.cells_dropped);
         }
+        self.pairs = (self.pairs + source.pairs.all().len()).saturating_sub(before);
         mark(&mut self.dirty, source);
     }
 
     /// Takes a cell of an epoch that has ended, with the times of its first and last novelty.
     pub fn cell(&mut self, side: Side, key: &CellKey, cell: &Cell, first: Timestamp, last: Timestamp) {
-        let Some(technique) = Technique::from_number(key.technique) else { return };
-        let sighting = Sighting { side, key, address: &key.source, technique, at: first };
+        let (Some(technique), Some(outcome)) = (key.technique(), key.outcome()) else { return };
+        if matches!(outcome, Outcome::Refused | Outcome::Continued) {
+            return;
+        }
+        let sighting = Sighting { side, key, address: &key.source, contact: (technique, outcome), at: first };
         let who = self.hasher.endpoint(&key.source).host();
         let Some((source, id)) = sighting.place(&mut self.sources, &self.policy, &mut self.ledger, who)
         else {
             return;
         };
-        source.profile.note_cell(&cell.facts);
-        if let Some(role) = id.role {
+        if id.is_tried() {
+            source.profile.note_cell(&cell.facts);
+        }
+        if let Some(role) = id.role.filter(|_| id.is_tried()) {
             self.coverage.note_cell(role, who, cell);
         }
         if source.note_cell(id, cell, (first, last), self.now, &mut self.ledger.cells_dropped) {
@@ -190,75 +232,6 @@ impl Engine {
     #[must_use]
     pub fn is_dirty(&self) -> bool {
         !self.dirty.is_empty()
-    }
-
-    /// Judges the sources of which something is new, and records what open incidents have become. To be called soon
-    /// after something is new, and every few seconds in any case, for incidents end by time alone.
-    pub fn judge(&mut self, now: Timestamp) -> Vec<IncidentEvent> {
-        self.now = now;
-        let mut events = Vec::new();
-        for key in std::mem::take(&mut self.dirty) {
-            let Some(source) = self.sources.get_mut(&key) else { continue };
-            source.dirty = false;
-            source.roll(now);
-            let verdict = verdict::judge(&self.policy, self.hasher, source, now);
-            source.suspect = verdict.near;
-            if !verdict.findings.is_empty() {
-                self.at_desk(key, now, &mut events, |desk, source| desk.settle(source, verdict.findings));
-            }
-        }
-        if now.apart(self.tended) >= TEND_PERIOD {
-            for key in self.watched.clone() {
-                self.at_desk(key, now, &mut events, |desk, source| {
-                    desk.tend(source);
-                });
-            }
-            self.tended = now;
-        }
-        if now.apart(self.swept) >= SWEEP_PERIOD {
-            self.sources.sweep(now);
-            self.swept = now;
-        }
-        events
-    }
-
-    /// Ends every open incident.
-    pub fn finish(&mut self, now: Timestamp) -> Vec<IncidentEvent> {
-        let mut events = self.judge(now);
-        for key in self.watched.clone() {
-            self.at_desk(key, now, &mut events, |desk, source| {
-                desk.finish(source);
-            });
-        }
-        events
-    }
-
-    /// Does something about a source's incidents.
-    fn at_desk(
-        &mut self,
-        key: SourceKey,
-        now: Timestamp,
-        events: &mut Vec<IncidentEvent>,
-        act: impl FnOnce(&mut Desk, &mut Source),
-    ) {
-        let mut desk = Desk {
-            policy: &self.policy,
-            hasher: self.hasher,
-            names: &self.names,
-            losses: self.losses,
-            now,
-            ledger: &mut self.ledger,
-            events,
-        };
-        let has_incidents = self.sources.get_mut(&key).is_some_and(|source| {
-            act(&mut desk, source);
-            !source.incidents.is_empty()
-        });
-        if has_incidents {
-            self.watched.insert(key);
-        } else {
-            self.watched.remove(&key);
-        }
     }
 
     /// What was counted so far.
@@ -282,7 +255,7 @@ struct Sighting<'a> {
     key: &'a CellKey,
     /// Source in full where it is known, before any cut.
     address: &'a Address,
-    technique: Technique,
+    contact: (Technique, Outcome),
     at: Timestamp,
 }
 
@@ -304,9 +277,10 @@ impl Sighting<'_> {
         let make = || Source::new(policy, source_key, self.address, self.side);
         let source = sources.get_or_insert(source_key, self.side, make, evicted)?;
         let CellKey { zone, service, bucket, .. } = *self.key;
-        let role = covering(policy, &source.profile.roles, self.at, self.technique, zone, service);
+        let (technique, outcome) = self.contact;
+        let role = covering(policy, &source.profile.roles, self.at, technique, zone, service);
         ledger.saw(source.direction(zone), service, who);
-        Some((source, CellId { technique: self.technique, service, bucket, zone, role }))
+        Some((source, CellId { technique, service, bucket, zone, role, outcome }))
     }
 }
 
@@ -315,5 +289,31 @@ fn mark(dirty: &mut Vec<SourceKey>, source: &mut Source) {
     if !source.dirty {
         source.dirty = true;
         dirty.push(source.profile.key);
+    }
+}
+
+/// True for a segment that a client refuses a server it had a conversation with: the end of that conversation.
+fn is_own_service(policy: &Policy, world: &World, novelty: &Novelty, technique: Technique) -> bool {
+    technique == Technique::Ack
+        && (policy.services.iter().any(|service| service.tcp.contains(&novelty.source_port))
+            || world.is_serving((novelty.source, novelty.source_port)))
+}
+
+/// Learns where answers are seen: who goes on with a conversation whose answer never came by was answered unseen.
+fn learn_road(
+    world: &mut World,
+    source: &Source,
+    probe: &Probe,
+    (zones, outcome): ((ZoneId, ZoneId), Outcome),
+) {
+    match outcome {
+        Outcome::Answered => world.answered(zones),
+        Outcome::Continued => {
+            let pair = source.pairs.get(Technique::Syn, &probe.target, probe.port);
+            if pair.is_some_and(|pair| pair.is_tried() && !pair.is_answered()) {
+                world.answered_unseen(zones, probe.target);
+            }
+        }
+        Outcome::Tried | Outcome::Refused => {}
     }
 }

@@ -1,8 +1,10 @@
-//! The pairs a source tried, one by one: what a verdict at small numbers needs, and what a sketch cannot tell.
+//! The pairs a source tried, one by one, and what became of each: what a verdict at small numbers needs, and what a
+//! sketch cannot tell.
 //!
-//! Bounded. Every source remembers a few pairs, so that nothing is lost when it comes near a threshold; a suspect
-//! remembers many. Where there is no room, pairs of the past go first, then the ones seen longest ago; the sketches
-//! go on counting.
+//! Bounded. Every source remembers a few pairs; one whose contacts fail, or that meets many hosts inside, remembers many
+//! ([`ROOM_SUSPECT`]). Where there is no room, pairs of the past go first, then the ones tried longest ago, whatever their
+//! outcome, so that shares stay true; but not for younger ones before their outcome can be known. The sketches go on
+//! counting.
 
 use std::time::Duration;
 
@@ -10,26 +12,61 @@ use scanwatch_common::abi::{Address, Technique};
 
 use super::probe::Probe;
 use super::time::Timestamp;
+use super::tool::Tool;
 use super::window::Window;
-use crate::policy::{ServiceId, ZoneId};
+use crate::policy::{Direction, ServiceId, ZoneId};
 
 /// Pairs of an ordinary source.
 pub const ROOM: usize = 32;
 /// Pairs of a suspect.
 pub const ROOM_SUSPECT: usize = 1_024;
-/// A source whose [`ROOM`] fills within this time is a suspect at once.
-const FAST: Duration = Duration::from_mins(1);
+/// Pairs that failed, or lie inside, from which a source is a suspect.
+const SUSPICIOUS: usize = 4;
+const INSIDE: usize = 24;
+/// Time in which a pair gets its outcome, and is not given up for a younger one.
+const YOUNG: Duration = Duration::from_secs(10);
+/// Two contacts within this time are a retry.
+const RETRY: Duration = Duration::from_secs(5);
 /// Share of a full table that makes room at a time.
 const EVICTED_SHARE: usize = 8;
+
+/// What is known of a pair, as bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Marks(u8);
+
+impl Marks {
+    /// The source tried it: other pairs are known by their answers alone.
+    pub const TRIED: Self = Self(1);
+    /// It answered.
+    pub const ANSWERED: Self = Self(2);
+    /// It was refused.
+    pub const REFUSED: Self = Self(4);
+    /// The source went on with the conversation.
+    pub const CONTINUED: Self = Self(8);
+    /// The source tried it again within seconds.
+    pub const RETRIED: Self = Self(16);
+
+    /// Both together.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// True where all bits of `other` are set.
+    #[must_use]
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
 
 /// A target and a port, by one technique.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pair {
     /// Target.
     pub target: Address,
-    /// First seen.
+    /// First tried.
     pub first: Timestamp,
-    /// Last seen.
+    /// Last tried; of a pair that was not, the last that is known of it.
     pub last: Timestamp,
     /// Destination port, protocol number, or 0.
     pub port: u16,
@@ -43,12 +80,21 @@ pub struct Pair {
     pub zone: ZoneId,
     /// Service group of the port.
     pub service: ServiceId,
+    /// Direction.
+    pub direction: Direction,
+    /// What is known of it.
+    pub marks: Marks,
+    /// The tool whose mark the first probe bears.
+    pub tool: Tool,
 }
+
+// Memory of all sources is this, mostly.
+const _: () = assert!(size_of::<Pair>() == 48);
 
 impl Pair {
     /// The pair of a probe.
     #[must_use]
-    pub fn of(probe: &Probe) -> Self {
+    pub fn of(probe: &Probe, marks: Marks) -> Self {
         Self {
             target: probe.target,
             first: probe.at,
@@ -59,10 +105,31 @@ impl Pair {
             technique: probe.technique,
             zone: probe.zone,
             service: probe.service,
+            direction: probe.direction,
+            marks,
+            tool: probe.tool,
         }
     }
 
-    fn key(&self) -> (Technique, Address, u16) {
+    /// True where the source tried it.
+    #[must_use]
+    pub const fn is_tried(&self) -> bool {
+        self.marks.has(Marks::TRIED)
+    }
+
+    /// True where it answered, seen or inferred.
+    #[must_use]
+    pub const fn is_answered(&self) -> bool {
+        self.marks.has(Marks::ANSWERED) || (self.is_tried() && self.marks.has(Marks::CONTINUED))
+    }
+
+    /// True where it was refused, and never answered.
+    #[must_use]
+    pub const fn is_refused(&self) -> bool {
+        self.marks.has(Marks::REFUSED) && !self.is_answered()
+    }
+
+    const fn key(&self) -> (Technique, Address, u16) {
         (self.technique, self.target, self.port)
     }
 }
@@ -74,46 +141,99 @@ pub struct Pairs {
 }
 
 impl Pairs {
-    /// Remembers a pair seen once more, or for the first time.
-    pub fn insert(&mut self, pair: Pair, suspect: bool) {
-        match self.find(&pair) {
+    /// Remembers a pair tried once more, or for the first time. `may_grow` is false where all sources together have too
+    /// many.
+    pub fn insert(&mut self, pair: Pair, may_grow: bool) {
+        match self.find(&pair.key()) {
             Ok(at) => {
                 let known = &mut self.sorted[at];
-                known.first = known.first.min(pair.first);
-                known.last = known.last.max(pair.last);
-                known.attempts = known.attempts.saturating_add(1);
+                if pair.is_tried() {
+                    if !known.is_tried() {
+                        known.first = pair.first;
+                        known.last = pair.last;
+                        known.length = pair.length;
+                    }
+                    let apart = pair.first.since(known.last);
+                    if !apart.is_zero() && apart <= RETRY {
+                        known.marks = known.marks.and(Marks::RETRIED);
+                    }
+                    known.first = known.first.min(pair.first);
+                    known.last = known.last.max(pair.last);
+                    known.attempts = known.attempts.saturating_add(1);
+                }
+                known.marks = known.marks.and(pair.marks);
             }
             Err(at) => {
-                let at = if self.make_room(pair.last, suspect) {
-                    self.find(&pair).unwrap_or_else(|at| at)
-                } else {
+                let len = self.sorted.len();
+                if !self.make_room(pair.last, may_grow) {
+                    return;
+                }
+                let at = if self.sorted.len() == len {
                     at
+                } else {
+                    self.find(&pair.key()).unwrap_or_else(|at| at)
                 };
                 if self.sorted.len() == self.sorted.capacity() {
-                    self.sorted.reserve_exact((self.sorted.len() / 2).max(4));
+                    let more = (self.sorted.len() / 2).max(4);
+                    let room = ROOM.saturating_sub(self.sorted.len());
+                    self.sorted.reserve_exact(if room > 0 { more.min(room) } else { more });
                 }
                 self.sorted.insert(at, pair);
             }
         }
     }
 
-    fn find(&self, pair: &Pair) -> Result<usize, usize> {
-        self.sorted.binary_search_by_key(&pair.key(), Pair::key)
+    /// Notes what became of a pair that is remembered. False where it is not.
+    pub fn mark(&mut self, technique: Technique, target: &Address, port: u16, marks: Marks) -> bool {
+        let Ok(at) = self.find(&(technique, *target, port)) else { return false };
+        let known = &mut self.sorted[at];
+        known.marks = known.marks.and(marks);
+        true
     }
 
-    /// Makes room for one more pair. True where any had to go.
-    fn make_room(&mut self, now: Timestamp, suspect: bool) -> bool {
-        let full = |len: usize, suspect: bool| len >= if suspect { ROOM_SUSPECT } else { ROOM };
-        if !full(self.sorted.len(), suspect) {
-            return false;
+    /// The pair of this technique, target and port, where it is remembered.
+    #[must_use]
+    pub fn get(&self, technique: Technique, target: &Address, port: u16) -> Option<&Pair> {
+        self.find(&(technique, *target, port)).ok().map(|at| &self.sorted[at])
+    }
+
+    fn find(&self, key: &(Technique, Address, u16)) -> Result<usize, usize> {
+        self.sorted.binary_search_by_key(key, Pair::key)
+    }
+
+    /// Makes room for one more pair. False where there is none.
+    fn make_room(&mut self, now: Timestamp, may_grow: bool) -> bool {
+        if self.sorted.len() < ROOM {
+            return true;
         }
-        let before = self.sorted.len();
+        if self.sorted.len() < ROOM_SUSPECT && may_grow && self.is_suspicious(now) {
+            return true;
+        }
         self.forget(now);
-        let fast = self.sorted.iter().all(|pair| now.apart(pair.last) < FAST);
-        if full(self.sorted.len(), suspect || fast) {
-            self.evict();
+        if self.sorted.len() < ROOM {
+            return true;
         }
-        self.sorted.len() < before
+        // A suspect that calms down keeps what it has, and makes room one by one.
+        self.evict(now)
+    }
+
+    /// True where so many contacts failed, lie inside or are too young to tell that each pair counts.
+    fn is_suspicious(&self, now: Timestamp) -> bool {
+        let failed =
+            |pair: &&Pair| !pair.is_answered() && pair.last.since(pair.first) < Window::LONGEST.length();
+        let mut suspicious = 0;
+        let mut inside = 0;
+        for pair in &self.sorted {
+            suspicious += usize::from(failed(&pair) && now.apart(pair.last) >= YOUNG || pair.is_refused());
+            inside += usize::from(
+                matches!(pair.direction, Direction::Lateral)
+                    || now.apart(pair.first) < Duration::from_mins(1),
+            );
+            if suspicious >= SUSPICIOUS || inside >= INSIDE {
+                return true;
+            }
+        }
+        false
     }
 
     /// Drops the pairs that every window has passed.
@@ -124,17 +244,19 @@ impl Pairs {
         }
     }
 
-    /// Drops the pairs that were seen longest ago.
-    fn evict(&mut self) {
+    /// Drops the pairs that were tried longest ago. False where all are too young.
+    fn evict(&mut self, now: Timestamp) -> bool {
         let mut surplus = (self.sorted.len() / EVICTED_SHARE).max(1);
         let mut times: Vec<Timestamp> = self.sorted.iter().map(|pair| pair.last).collect();
         let (_, newest_to_go, _) = times.select_nth_unstable(surplus - 1);
         let newest_to_go = *newest_to_go;
+        let before = self.sorted.len();
         self.sorted.retain(|pair| {
-            let goes = surplus > 0 && pair.last <= newest_to_go;
+            let goes = surplus > 0 && pair.last <= newest_to_go && now.apart(pair.last) >= YOUNG;
             surplus -= usize::from(goes);
             !goes
         });
+        self.sorted.len() < before
     }
 
     /// All pairs, in order.
@@ -170,6 +292,9 @@ mod tests {
             technique: Technique::Syn,
             zone: 1,
             service: 0,
+            direction: Direction::Outbound,
+            marks: Marks::TRIED,
+            tool: Tool::None,
         }
     }
 
@@ -180,8 +305,8 @@ mod tests {
     #[test]
     fn a_pair_is_kept_once_with_its_first_and_last_time() {
         let mut pairs = Pairs::default();
-        pairs.insert(pair(80, second(0)), false);
-        pairs.insert(pair(80, second(9)), false);
+        pairs.insert(pair(80, second(0)), true);
+        pairs.insert(pair(80, second(9)), true);
         let [only] = pairs.all() else { panic!("{pairs:?}") };
         assert_eq!((only.first, only.last, only.attempts), (second(0), second(9), 2));
     }
@@ -189,21 +314,46 @@ mod tests {
     #[test]
     fn nothing_is_lost_when_a_fast_source_fills_its_room() {
         let mut pairs = Pairs::default();
-        (0..500).for_each(|port| pairs.insert(pair(port, second(u64::from(port) / 20)), false));
+        (0..500).for_each(|port| pairs.insert(pair(port, second(u64::from(port) / 20)), true));
         assert_eq!(ports(&pairs), (0..500).collect::<Vec<_>>());
     }
 
     #[test]
-    fn a_slow_source_keeps_its_latest_pairs_and_a_suspect_all() {
-        let (mut ordinary, mut suspect) = (Pairs::default(), Pairs::default());
-        for port in 0..100 {
-            ordinary.insert(pair(port, second(5 * u64::from(port))), false);
-            suspect.insert(pair(port, second(5 * u64::from(port))), true);
+    fn a_source_that_is_answered_keeps_its_latest_pairs_and_one_that_fails_all() {
+        let (mut ordinary, mut failing) = (Pairs::default(), Pairs::default());
+        for port in 0..200 {
+            let tried = pair(port, second(30 * u64::from(port)));
+            ordinary.insert(Pair { marks: Marks::TRIED.and(Marks::ANSWERED), ..tried }, true);
+            failing.insert(tried, true);
         }
         assert!(ordinary.all().len() <= ROOM);
-        assert_eq!(ports(&ordinary).last(), Some(&99));
-        assert!(ports(&ordinary)[0] >= 100 - ROOM as u16);
-        assert_eq!(suspect.all().len(), 100);
+        assert_eq!(ports(&ordinary).last(), Some(&199));
+        assert!(ports(&ordinary)[0] >= 200 - ROOM as u16);
+        assert_eq!(failing.all().len(), 200);
+    }
+
+    #[test]
+    fn where_all_sources_have_too_much_nobody_grows() {
+        let mut pairs = Pairs::default();
+        (0..500).for_each(|port| pairs.insert(pair(port, second(15 * u64::from(port))), false));
+        assert!(pairs.all().len() <= ROOM);
+    }
+
+    #[test]
+    fn a_pair_is_not_given_up_before_its_outcome_can_be_known() {
+        let mut pairs = Pairs::default();
+        (0..5_000).for_each(|port| pairs.insert(pair(port, second(u64::from(port) / 1_000)), true));
+        assert_eq!(ports(&pairs), (0..ROOM_SUSPECT as u16).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn an_answer_alone_is_no_contact_until_it_is_tried() {
+        let mut pairs = Pairs::default();
+        pairs.insert(Pair { marks: Marks::ANSWERED, ..pair(80, second(0)) }, true);
+        assert!(!pairs.all()[0].is_tried() && pairs.all()[0].is_answered());
+        pairs.insert(pair(80, second(9)), true);
+        assert_eq!((pairs.all()[0].is_tried(), pairs.all()[0].first), (true, second(9)));
+        assert!(!pairs.mark(Technique::Syn, &mapped([10, 0, 0, 1]), 81, Marks::REFUSED));
     }
 
     #[test]
@@ -219,8 +369,8 @@ mod tests {
     fn pairs_of_the_past_and_their_memory_are_given_back() {
         let mut pairs = Pairs::default();
         (0..1_000).for_each(|port| pairs.insert(pair(port, second(0)), true));
-        pairs.insert(pair(7, second(599)), true);
-        pairs.forget(second(600));
+        pairs.insert(pair(7, second(86_399)), true);
+        pairs.forget(second(86_400));
         assert_eq!(ports(&pairs), [7]);
         assert!(pairs.heap_bytes() <= 2 * ROOM * size_of::<Pair>());
     }

@@ -8,7 +8,8 @@ use scanwatch_common::sketch::Hasher;
 use super::role::RoleId;
 use super::scan::{Lane, Techniques};
 use super::time::Timestamp;
-use crate::policy::{ServiceId, ZoneId};
+use super::tool::Tool;
+use crate::policy::{Direction, ServiceId, ZoneId};
 
 /// The three hashes under which the kernel counts a probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,10 +44,14 @@ pub struct Probe {
     pub port: u16,
     /// Zone of the target.
     pub zone: ZoneId,
+    /// Direction.
+    pub direction: Direction,
     /// Service group of the port.
     pub service: ServiceId,
     /// IP length, bytes.
     pub length: u16,
+    /// The tool whose mark it bears.
+    pub tool: Tool,
     /// The role that covers it.
     pub role: Option<RoleId>,
     /// Its hashes.
@@ -71,4 +76,17 @@ impl Probe {
 #[must_use]
 pub fn ip_of(address: &Address) -> IpAddr {
     Ipv6Addr::from(*address).to_canonical()
+}
+
+/// True where two addresses are in one IPv4 /24 or IPv6 /64: neighbours, whatever the zones say of public networks.
+#[must_use]
+pub fn same_network(a: &Address, b: &Address) -> bool {
+    network_of(a) == network_of(b)
+}
+
+/// The IPv4 /24 or IPv6 /64 of an address.
+#[must_use]
+pub fn network_of(address: &Address) -> u128 {
+    let bits = u128::from_be_bytes(*address);
+    if bits >> 32 == 0xffff { bits >> 8 << 8 } else { bits >> 64 << 64 }
 }

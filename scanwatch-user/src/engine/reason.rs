@@ -5,7 +5,7 @@ use std::time::Duration;
 use scanwatch_common::abi::Technique;
 use scanwatch_common::sketch::Estimate;
 
-use super::record::{Action, Snapshot, technique_names};
+use super::record::{Action, Snapshot, Visibility, technique_names};
 use super::scan::{Kind, Techniques};
 use super::severity::RoleVerdict;
 use crate::policy::Direction;
@@ -20,17 +20,30 @@ pub fn reason(action: Action, snapshot: &Snapshot) -> String {
         Action::Detected | Action::Ended => "",
         Action::Updated => "has by now ",
     };
+    if snapshot.kind == Kind::Distributed {
+        return format!(
+            "{} sources tried {} on {} ({}) {}: a distributed scan {}{}.",
+            snapshot.others_count,
+            counted(snapshot.ports, "port"),
+            snapshot.host.map_or_else(|| "a host".to_owned(), |host| host.to_string()),
+            listed(&snapshot.zones),
+            lasted(snapshot.grew.since(snapshot.first)),
+            direction(snapshot.direction),
+            if action == Action::Ended { ", now over" } else { "" },
+        );
+    }
     let over = if action == Action::Ended { ", now over" } else { "" };
     format!(
-        "{source} {verb}{what} ({zone} → {zones}) {time}: a {kind} scan {direction}{role}{over}.",
+        "{source} {verb}{what} ({zone} → {zones}) {time}, {outcome}: a {kind} scan {direction}{role}{over}.",
         source = snapshot.scanner.address,
         what = what(snapshot),
         zone = snapshot.scanner.zone,
         zones = listed(&snapshot.zones),
+        outcome = outcome(snapshot),
         time = lasted(snapshot.grew.since(snapshot.first)),
         kind = snapshot.kind.name(),
         direction = direction(snapshot.direction),
-        role = role(snapshot),
+        role = role(snapshot) + &aliases(snapshot),
     )
 }
 
@@ -49,7 +62,7 @@ fn what(snapshot: &Snapshot) -> String {
     };
     let tried = if snapshot.kind == Kind::Horizontal { listed(&snapshot.services) } else { ports };
     let odd = if techniques.within(Techniques::ODD) {
-        format!(" with flags no stack sends ({})", technique_names(techniques).join(", "))
+        format!(" with flags no stack sends ({})", technique_names(techniques, false).join(", "))
     } else {
         String::new()
     };
@@ -64,6 +77,24 @@ fn look_for(techniques: Techniques, target: &str, snapshot: &Snapshot) -> String
     }
 }
 
+/// What became of it.
+fn outcome(snapshot: &Snapshot) -> String {
+    if snapshot.visibility == Visibility::OneWay {
+        return "answers unseen".to_owned();
+    }
+    let pairs = snapshot.pairs.rounded();
+    let answered = snapshot.answered.rounded().min(pairs);
+    let refused = snapshot.refused.rounded().min(pairs - answered);
+    let silent = pairs - answered - refused;
+    let parts = [(refused, "refused"), (silent, "silent"), (answered, "answered")];
+    if let Some((_, what)) = parts.iter().find(|(count, _)| *count == pairs) {
+        return format!("all {what}");
+    }
+    let named = parts.iter().filter(|(count, _)| *count > 0);
+    let named: Vec<String> = named.map(|(count, what)| format!("{count} {what}")).collect();
+    format!("{} of {pairs}", named.join(", "))
+}
+
 fn direction(direction: Direction) -> &'static str {
     match direction {
         Direction::Lateral => "from inside the network",
@@ -71,6 +102,18 @@ fn direction(direction: Direction) -> &'static str {
         Direction::Inbound => "from the internet",
         Direction::Transit => "from the internet through the network",
     }
+}
+
+/// Decoys and what a stranger learned.
+fn aliases(snapshot: &Snapshot) -> String {
+    let mut text = String::new();
+    if snapshot.others_count > 0 {
+        text = format!(", under {} other addresses of the same machine", snapshot.others_count);
+    }
+    if snapshot.escalated {
+        text += ", answered where nothing was known to answer";
+    }
+    text
 }
 
 fn role(snapshot: &Snapshot) -> String {

@@ -109,6 +109,14 @@ pub struct Snapshot {
     pub ports: Estimate,
     /// Distinct (host, port) pairs.
     pub pairs: Estimate,
+    /// Distinct pairs that answered.
+    pub answered: Estimate,
+    /// Distinct pairs that were refused.
+    pub refused: Estimate,
+    /// The source went on with conversations: it connects, and does not only send SYNs.
+    pub connects: bool,
+    /// The tool, where its packets give it away.
+    pub tool: Option<&'static str>,
     /// Names of the services tried, and unnamed ports where the scan goes along them, as `tcp/8983`.
     pub services: Vec<String>,
     /// Names of the zones of the targets.
@@ -131,6 +139,12 @@ pub struct Snapshot {
     pub length: Option<Length>,
     /// What can be seen of the answers.
     pub visibility: Visibility,
+    /// A stranger was answered where nothing was known to answer.
+    pub escalated: bool,
+    /// Other addresses of the same machine, or of many machines that share the scan; some of them.
+    pub others: Vec<IpAddr>,
+    /// How many there are.
+    pub others_count: u64,
     /// The scanner's role, if it has one.
     pub role: Option<RoleNote>,
     /// Severity.
@@ -176,6 +190,7 @@ impl Scene<'_> {
     ) -> Snapshot {
         let count = |part: Part| incident.counts.estimate(part);
         let (hosts, ports, pairs) = (count(Part::Hosts), count(Part::Ports), count(Part::Pairs));
+        let (answered, refused) = incident.answered_and_refused();
         let role = self.role(profile, incident);
         let weight = self.weight(incident, pairs, role.as_ref());
         let lasted_s = incident.grew.since(incident.first).as_secs_f64();
@@ -193,6 +208,10 @@ impl Scene<'_> {
             hosts,
             ports,
             pairs,
+            answered,
+            refused,
+            connects: incident.connects(),
+            tool: evidence.tools.tool(),
             services: self.services(incident),
             zones: evidence.zones().map(|zone| self.policy.zone_name(zone).to_owned()).collect(),
             targets: evidence.targets(),
@@ -204,7 +223,10 @@ impl Scene<'_> {
             grew: incident.grew,
             rate: (lasted_s > 0.0).then(|| pairs.count / lasted_s),
             length: evidence.sizes.moments().map(|(mean, deviation)| Length { mean, deviation }),
-            visibility: Visibility::OneWay,
+            visibility: if incident.one_way { Visibility::OneWay } else { Visibility::Symmetric },
+            escalated: incident.escalated,
+            others: incident.others.iter().copied().collect(),
+            others_count: incident.others_count,
             role,
             severity: weight.severity(),
             risk: weight.risk(),
@@ -239,6 +261,7 @@ impl Scene<'_> {
         Weight {
             direction: incident.scope.direction,
             kind: incident.scope.kind,
+            escalated: incident.escalated,
             sensitive: lanes
                 .any(|lane| self.policy.service(lane.service).is_some_and(|service| service.sensitive)),
             portless: incident.scope.techniques.within(Techniques::PORTLESS),
@@ -284,7 +307,7 @@ fn unnamed_service(lane: Lane) -> Option<String> {
 #[must_use]
 pub fn transport(techniques: Techniques) -> Option<&'static str> {
     use scanwatch_common::abi::Technique;
-    const TCP: Techniques = Techniques::of(&[Technique::Syn]).and(Techniques::ODD);
+    const TCP: Techniques = Techniques::of(&[Technique::Syn, Technique::Ack]).and(Techniques::ODD);
     let of = |technique| Techniques::of(&[technique]);
     let transports = [
         (TCP, "tcp"),
@@ -296,8 +319,13 @@ pub fn transport(techniques: Techniques) -> Option<&'static str> {
     found.map(|(_, name)| name)
 }
 
-/// Names of techniques, as in records.
+/// Names of techniques, as in records. Who goes on with the conversations it opens connects.
 #[must_use]
-pub fn technique_names(techniques: Techniques) -> Vec<&'static str> {
-    techniques.iter().map(technique_name).collect()
+pub fn technique_names(techniques: Techniques, connects: bool) -> Vec<&'static str> {
+    use scanwatch_common::abi::Technique;
+    let name = |technique| match technique {
+        Technique::Syn if connects => "connect",
+        technique => technique_name(technique),
+    };
+    techniques.iter().map(name).collect()
 }

@@ -66,7 +66,8 @@ fn covers(role: &Role, technique: Technique, zone: ZoneId, service: ServiceId) -
         | Technique::Xmas
         | Technique::Flags
         | Technique::Sctp
-        | Technique::Proto => false,
+        | Technique::Proto
+        | Technique::Ack => false,
     };
     service_fits && role.zones.contains(&zone)
 }

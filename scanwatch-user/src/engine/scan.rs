@@ -20,11 +20,13 @@ pub enum Kind {
     Horizontal,
     /// Many ports on each of many hosts.
     Block,
+    /// Many ports on one host, shared by many sources.
+    Distributed,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 3] = [Self::Vertical, Self::Horizontal, Self::Block];
+    pub const ALL: [Self; 4] = [Self::Vertical, Self::Horizontal, Self::Block, Self::Distributed];
 
     /// Name in records.
     #[must_use]
@@ -33,6 +35,7 @@ impl Kind {
             Self::Vertical => "vertical",
             Self::Horizontal => "horizontal",
             Self::Block => "block",
+            Self::Distributed => "distributed",
         }
     }
 }
@@ -103,6 +106,7 @@ pub const fn technique_name(technique: Technique) -> &'static str {
         Technique::Icmp => "icmp",
         Technique::Arp => "arp",
         Technique::Proto => "proto",
+        Technique::Ack => "refused",
     }
 }
 
@@ -211,7 +215,7 @@ impl Scope {
             let host = counts.contains(Part::Hosts, probe.element.host);
             match self.kind {
                 Kind::Block => host || counts.contains(Part::Ports, probe.element.port),
-                Kind::Vertical | Kind::Horizontal => host,
+                Kind::Vertical | Kind::Horizontal | Kind::Distributed => host,
             }
         })
     }
@@ -231,9 +235,9 @@ impl Scope {
             (Some(false), Kind::Horizontal) => {
                 lane.is_unnamed() && self.techniques.has(lane.technique) && ports()
             }
-            (Some(false), Kind::Vertical | Kind::Block) => false,
+            (Some(false), Kind::Vertical | Kind::Block | Kind::Distributed) => false,
             (None, Kind::Block) => hosts() || ports(),
-            (None, Kind::Vertical | Kind::Horizontal) => hosts(),
+            (None, Kind::Vertical | Kind::Horizontal | Kind::Distributed) => hosts(),
         }
     }
 

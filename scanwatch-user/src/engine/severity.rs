@@ -6,6 +6,7 @@
 //! | a sensitive service is among those tried | + 15 |
 //! | block scan | + 8 |
 //! | breadth: for each tenfold of 10 pairs, up to 100,000 | + 3 |
+//! | a stranger was answered where nothing was known to answer | + 35 |
 //! | outside its role | + 15 |
 //! | over its budget: its own work, only more of it | − 10 |
 //! | asks who is there, and touches no service (ICMP, ARP) | − 25 |
@@ -57,6 +58,8 @@ pub struct Weight {
     pub direction: Direction,
     /// Kind.
     pub kind: Kind,
+    /// A stranger was answered where nothing was known to answer.
+    pub escalated: bool,
     /// A sensitive service is among those tried.
     pub sensitive: bool,
     /// Nothing but ICMP and ARP.
@@ -84,10 +87,11 @@ impl Weight {
         };
         let block = if self.kind == Kind::Block { 8 } else { 0 };
         let sensitive = if self.sensitive { 15 } else { 0 };
+        let escalated = if self.escalated { 35 } else { 0 };
         let portless = if self.portless { -25 } else { 0 };
         let breadth: i16 =
             [1e2, 1e3, 1e4, 1e5].map(|step| if self.pairs.round() >= step { 3 } else { 0 }).iter().sum();
-        let risk = direction + role + block + sensitive + portless + breadth;
+        let risk = escalated + direction + role + block + sensitive + portless + breadth;
         u8::try_from(risk.clamp(0, 100)).unwrap_or(100)
     }
 
@@ -110,6 +114,7 @@ mod tests {
     const LATERAL: Weight = Weight {
         direction: Direction::Lateral,
         kind: Kind::Vertical,
+        escalated: false,
         sensitive: false,
         portless: false,
         pairs: 60.0,

@@ -2,12 +2,13 @@
 
 use std::net::IpAddr;
 
-use scanwatch_common::abi::{Address, Cell, CellFacts, Novelty, Side, Technique};
+use scanwatch_common::abi::{Address, Cell, CellFacts, Novelty, Outcome, Side, Technique};
 
 use super::counts::{Counts, Part};
+use super::fan::FanOut;
 use super::incident::{Evidence, Footprint, Incident};
-use super::pairs::{Pair, Pairs};
-use super::probe::{Probe, ip_of};
+use super::pairs::{Marks, Pair, Pairs};
+use super::probe::{Probe, ip_of, same_network};
 use super::role::{RoleId, roles_of};
 use super::time::Timestamp;
 use super::window::{Window, Windowed};
@@ -25,6 +26,11 @@ pub struct SourceKey {
     pub vlan: [u16; 2],
 }
 
+impl SourceKey {
+    /// The first in order.
+    pub const MIN: Self = Self { address: [0; 16], vlan: [0; 2] };
+}
+
 /// Identity of a cell within its source. Cells that differ in zone and role alone stand side by side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CellId {
@@ -38,6 +44,16 @@ pub struct CellId {
     pub zone: ZoneId,
     /// The role that covered the probes when they were seen.
     pub role: Option<RoleId>,
+    /// What became of the contacts.
+    pub outcome: Outcome,
+}
+
+impl CellId {
+    /// True for what was tried, not for what became of it.
+    #[must_use]
+    pub const fn is_tried(self) -> bool {
+        matches!(self.outcome, Outcome::Tried)
+    }
 }
 
 /// What a source did to one service of one zone by one technique.
@@ -104,10 +120,14 @@ pub struct Source {
     pub pairs: Pairs,
     /// A sample of what its roles cover: evidence, should it spend more than its budget.
     pub covered: Vec<(RoleId, Evidence)>,
-    /// Near a threshold when it was last judged: its pairs are kept in numbers.
-    pub suspect: bool,
+    /// What is usual for it, and what is held back.
+    pub fan: FanOut,
     /// Something is new since it was last judged.
     pub dirty: bool,
+    /// When it was last judged.
+    pub judged: Timestamp,
+    /// When it is to be judged at the latest.
+    pub due: Option<Timestamp>,
     /// Last seen.
     pub last: Timestamp,
     /// Open incidents.
@@ -135,8 +155,10 @@ impl Source {
             cells: Vec::new(),
             pairs: Pairs::default(),
             covered: Vec::new(),
-            suspect: false,
+            fan: FanOut::default(),
             dirty: false,
+            judged: Timestamp::default(),
+            due: None,
             last: Timestamp::default(),
             incidents: Vec::new(),
             ended: Vec::new(),
@@ -149,18 +171,28 @@ impl Source {
         Policy::direction(self.profile.zone, zone)
     }
 
+    /// Direction of what this source does to a host: neighbours are inside, whatever the zones say of public networks.
+    #[must_use]
+    pub fn direction_to(&self, target: &Address, zone: ZoneId) -> Direction {
+        if same_network(&self.profile.key.address, target) {
+            Direction::Lateral
+        } else {
+            self.direction(zone)
+        }
+    }
+
     /// Notes a probe in its cell, among the pairs, and in the incidents it belongs to. `now` is the present, and `dropped`
     /// is told of a cell given up for lack of room.
-    pub fn note(&mut self, id: CellId, probe: &Probe, now: Timestamp, dropped: &mut u64) {
+    pub fn note(&mut self, id: CellId, probe: &Probe, (now, may_grow): (Timestamp, bool), dropped: &mut u64) {
         let counts = self.counts(id, (probe.at, probe.at), now, dropped);
         counts.insert(Part::Pairs, probe.element.pair);
         counts.insert(Part::Hosts, probe.element.host);
         counts.insert(Part::Ports, probe.element.port);
         match id.role {
-            None => self.pairs.insert(Pair::of(probe), self.suspect),
+            None => self.pairs.insert(Pair::of(probe, Marks::TRIED), may_grow),
             Some(role) => self.note_covered(role, probe),
         }
-        for incident in self.incidents_towards(id.zone) {
+        for incident in self.incidents_towards(probe.direction) {
             if incident.scope.takes(&incident.counts, probe) {
                 incident.add(probe);
             }
@@ -183,6 +215,53 @@ impl Source {
         self.covered.iter().find(|(id, _)| *id == role).map(|(_, evidence)| evidence)
     }
 
+    /// Notes what became of a contact, in its cell, its pair and the incidents it belongs to.
+    pub fn note_outcome(
+        &mut self,
+        id: CellId,
+        probe: &Probe,
+        (now, may_grow): (Timestamp, bool),
+        dropped: &mut u64,
+    ) {
+        if id.outcome == Outcome::Answered {
+            let counts = self.counts(id, (probe.at, probe.at), now, dropped);
+            counts.insert(Part::Pairs, probe.element.pair);
+            counts.insert(Part::Hosts, probe.element.host);
+        }
+        if id.role.is_none() {
+            self.mark(probe, id.outcome, may_grow);
+        }
+        for incident in self.incidents_towards(probe.direction) {
+            incident.note_outcome(probe, id.outcome);
+        }
+    }
+
+    fn mark(&mut self, probe: &Probe, outcome: Outcome, may_grow: bool) {
+        let (technique, marks) = match (probe.technique, outcome) {
+            (technique, Outcome::Answered) => (technique, Marks::ANSWERED),
+            (technique, Outcome::Continued) => (technique, Marks::CONTINUED),
+            (Technique::Ack, _) => {
+                // A bare RST refuses the SYN that is pending, where there is one (RFC 9293, 3.10.7.1).
+                match self.pairs.get(Technique::Syn, &probe.target, probe.port) {
+                    Some(pair) if pair.is_tried() => (Technique::Syn, Marks::REFUSED),
+                    _ => (Technique::Ack, Marks::REFUSED),
+                }
+            }
+            (technique, _) => (technique, Marks::REFUSED),
+        };
+        // What answered before is torn down, not refused.
+        if self.pairs.mark(technique, &probe.target, probe.port, marks) {
+            return;
+        }
+        let pair = match (technique, outcome) {
+            // A socket that talks answers without a try of its own.
+            (Technique::Udp, Outcome::Answered) => Pair::of(probe, Marks::TRIED.and(Marks::ANSWERED)),
+            (_, Outcome::Answered) | (Technique::Ack, _) => Pair::of(probe, marks),
+            _ => return,
+        };
+        self.pairs.insert(pair, may_grow);
+    }
+
     /// Notes a cell of the kernel, with the times of its first and last novelty. True where anything was new in it.
     pub fn note_cell(
         &mut self,
@@ -196,15 +275,17 @@ impl Source {
         let counts = self.counts(id, (first, last), now, dropped);
         let mut changed = counts.merge_sketch(Part::Pairs, &cell.pairs);
         changed |= counts.merge_sketch(Part::Hosts, &cell.hosts);
-        changed |= counts.merge_sketch(Part::Ports, &cell.ports);
-        for incident in self.incidents_towards(id.zone) {
+        if id.is_tried() {
+            changed |= counts.merge_sketch(Part::Ports, &cell.ports);
+        }
+        let direction = self.direction(id.zone);
+        for incident in self.incidents_towards(direction).filter(|_| id.is_tried()) {
             incident.add_cell(id, cell, (first, last));
         }
         changed
     }
 
-    fn incidents_towards(&mut self, zone: ZoneId) -> impl Iterator<Item = &mut Incident> {
-        let direction = self.direction(zone);
+    fn incidents_towards(&mut self, direction: Direction) -> impl Iterator<Item = &mut Incident> {
         self.incidents.iter_mut().filter(move |incident| incident.scope.direction == direction)
     }
 
@@ -253,13 +334,20 @@ impl Source {
     /// True where nothing is left of it.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.cells.is_empty() && self.incidents.is_empty() && self.ended.is_empty()
+        self.cells.is_empty()
+            && self.pairs.all().is_empty()
+            && self.incidents.is_empty()
+            && self.ended.is_empty()
     }
 
     /// Bytes it takes, on the heap and in itself.
     #[must_use]
     pub fn bytes(&self) -> usize {
         let cells: usize = self.cells.iter().map(|cell| cell.windowed.heap_bytes()).sum();
-        size_of::<Self>() + self.cells.capacity() * size_of::<SourceCell>() + cells + self.pairs.heap_bytes()
+        size_of::<Self>()
+            + self.cells.capacity() * size_of::<SourceCell>()
+            + cells
+            + self.pairs.heap_bytes()
+            + self.fan.heap_bytes()
     }
 }

@@ -35,6 +35,23 @@ impl Sources {
         self.map.get_mut(key)
     }
 
+    /// The source with this key, to be read.
+    #[must_use]
+    pub fn get(&self, key: &SourceKey) -> Option<&Source> {
+        self.map.get(key)
+    }
+
+    /// All sources, in no order.
+    pub fn all(&self) -> impl Iterator<Item = &Source> {
+        self.map.values()
+    }
+
+    /// Pairs remembered of all sources.
+    #[must_use]
+    pub fn pairs(&self) -> usize {
+        self.map.values().map(|source| source.pairs.all().len()).sum()
+    }
+
     /// The source with this key, made where there is none. `None` where there is no room and nobody may go.
     ///
     /// Sources that are given up are handed to `evicted`.

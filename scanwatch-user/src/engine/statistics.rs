@@ -92,7 +92,7 @@ impl Ledger {
             let ledger = &self.directions[direction as usize];
             DirectionStatistics { sources: ledger.sources.estimate().rounded(), incidents: ledger.incidents }
         };
-        let [vertical, horizontal, block] = self.incidents[Treatment::Alert as usize];
+        let [vertical, horizontal, block, distributed] = self.incidents[Treatment::Alert as usize];
         Statistics {
             roles,
             directions: DirectionsStatistics {
@@ -101,7 +101,13 @@ impl Ledger {
                 inbound: direction(Direction::Inbound),
                 transit: direction(Direction::Transit),
             },
-            incidents: IncidentsStatistics { vertical, horizontal, block, refused: self.refused },
+            incidents: IncidentsStatistics {
+                vertical,
+                horizontal,
+                block,
+                distributed,
+                refused: self.refused,
+            },
             services_from_outside: self.services_from_outside(policy),
             sources,
             cells_dropped: self.cells_dropped,
@@ -174,6 +180,8 @@ pub struct IncidentsStatistics {
     pub horizontal: IncidentStatistics,
     /// Block scans.
     pub block: IncidentStatistics,
+    /// Scans by many sources.
+    pub distributed: IncidentStatistics,
     /// Scans of any treatment for which there was no room.
     pub refused: u64,
 }
@@ -182,7 +190,7 @@ impl IncidentsStatistics {
     /// Open incidents of every kind.
     #[must_use]
     pub const fn open(&self) -> usize {
-        self.vertical.open + self.horizontal.open + self.block.open
+        self.vertical.open + self.horizontal.open + self.block.open + self.distributed.open
     }
 }
 

@@ -1,4 +1,4 @@
-//! Counts over the last minute and the last ten minutes, in constant memory.
+//! Counts over the last minute, ten minutes, hour and day, in constant memory.
 //!
 //! Each window is two halves, the running one and the one before, merged by union; it so reaches back by half its
 //! length at least and its whole length at most. An element is kept in one place only: in the half of the shortest
@@ -17,11 +17,15 @@ pub enum Window {
     Minute,
     /// Ten minutes.
     TenMinutes,
+    /// An hour.
+    Hour,
+    /// A day.
+    Day,
 }
 
 impl Window {
     /// All windows, shortest first. The half of each is a multiple of the half before it.
-    pub const ALL: [Self; 2] = [Self::Minute, Self::TenMinutes];
+    pub const ALL: [Self; 4] = [Self::Minute, Self::TenMinutes, Self::Hour, Self::Day];
     /// The longest window: how long a source's counts are kept.
     pub const LONGEST: Self = Self::ALL[Self::ALL.len() - 1];
 
@@ -31,7 +35,17 @@ impl Window {
         match self {
             Self::Minute => Duration::from_mins(1),
             Self::TenMinutes => Duration::from_mins(10),
+            Self::Hour => Duration::from_hours(1),
+            Self::Day => Duration::from_hours(24),
         }
+    }
+
+    /// When the window begins that ends at `now`: with the half before the running one.
+    #[must_use]
+    pub fn start(self, now: Timestamp) -> Timestamp {
+        let half_ns = self.length().as_nanos() as u64 / 2;
+        let half = now.as_ns().saturating_sub(1) / half_ns;
+        Timestamp::from_ns(half.saturating_sub(1) * half_ns)
     }
 
     /// Number of the half in which `at` lies.
@@ -168,9 +182,10 @@ mod tests {
             }
             for (window, left) in Window::ALL.into_iter().zip(left) {
                 let length = window.length().as_secs();
-                let left = left.expect("every window ends");
+                let left: u64 = left.expect("every window ends");
                 assert!((length / 2..=length).contains(&left), "{window:?} from {offset} s: {left} s");
             }
+            windowed.roll(second(offset + 86_401));
             assert!(windowed.is_empty());
         }
     }

@@ -10,10 +10,12 @@ use aya::util::KernelVersion;
 use super::error::{KernelError, chain, os_error};
 use super::holder;
 use super::object::Kernel;
-use crate::policy::Hook;
+use crate::policy::{Hook, Network};
 
-/// Name of the program at the TC hook, by which a leftover of a killed agent is known.
+/// Name of the program at the TC hook of what comes in, by which a leftover of a killed agent is known.
 pub(super) const TC_PROGRAM: &str = "scanwatch_tc";
+/// Name of the program at the TC hook of what goes out.
+pub(super) const EGRESS_PROGRAM: &str = "scanwatch_egress";
 
 /// How packets are taken from an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,9 +26,9 @@ pub enum Mode {
     XdpNative,
     /// XDP after the driver: every packet costs a buffer first.
     XdpGeneric,
-    /// TC ingress by TCX.
+    /// TC by TCX.
     Tcx,
-    /// TC ingress by the clsact queueing discipline.
+    /// TC by the clsact queueing discipline.
     Clsact,
 }
 
@@ -52,6 +54,9 @@ const fn ladder(hook: Hook) -> &'static [Mode] {
     }
 }
 
+/// Steps for what goes out.
+const WAYS_OUT: [Mode; 2] = [Mode::Tcx, Mode::Clsact];
+
 /// An interface that is watched.
 #[derive(Clone, Debug)]
 pub struct Attachment {
@@ -59,10 +64,16 @@ pub struct Attachment {
     pub interface: String,
     /// Index.
     pub index: u32,
-    /// Hook that took.
+    /// Hook that took, for what comes in.
     pub mode: Mode,
     /// Steps that failed before it, with the reason.
     pub refused: Vec<(Mode, String)>,
+    /// Hook that took, for what goes out. Without one this host's own contacts, and what it answers, stay unseen.
+    pub egress: Option<Mode>,
+    /// Steps that failed before it, with the reason.
+    pub egress_refused: Vec<(Mode, String)>,
+    /// Networks that count as inside because of this interface's addresses (see [`Kernel::learn`]).
+    pub learned: Vec<Network>,
 }
 
 /// Keeps a program attached; dropping it detaches.
@@ -72,7 +83,8 @@ pub(super) enum Hold {
 }
 
 impl Kernel {
-    /// Attaches to an interface by the first step of the ladder that works.
+    /// Attaches to an interface, to what comes in by the first step of the ladder that works, and to what goes out where
+    /// that is possible.
     pub async fn attach(
         &mut self,
         interface: &str,
@@ -90,8 +102,8 @@ impl Kernel {
             }
             match self.attach_mode(interface, mode) {
                 Ok(hold) => {
-                    self.holds.insert(index, hold);
-                    return Ok(Attachment { interface: interface.to_owned(), index, mode, refused });
+                    self.holds.insert(index, vec![hold]);
+                    return self.attach_rest(interface, index, mode, refused).await;
                 }
                 Err(error) if matches!(os_error(&error), Some(libc::EPERM | libc::EACCES)) => {
                     return Err(KernelError::of("attach to an interface", &error));
@@ -110,18 +122,62 @@ impl Kernel {
         }
     }
 
-    /// Attaches by this one hook, whatever else would work, without looking for what an earlier agent left.
+    /// What comes in is seen by `mode`: now what goes out, and whose addresses are this host's.
+    async fn attach_rest(
+        &mut self,
+        interface: &str,
+        index: u32,
+        mode: Mode,
+        refused: Vec<(Mode, String)>,
+    ) -> Result<Attachment, KernelError> {
+        let learned = match self.learn(index).await {
+            Ok(learned) => learned,
+            Err(error) => {
+                self.detach(index);
+                return Err(error);
+            }
+        };
+        let mut egress_refused = Vec::new();
+        let mut egress = None;
+        for way_out in WAYS_OUT {
+            match self.attach_egress(interface, index, way_out) {
+                Ok(()) => {
+                    egress = Some(way_out);
+                    break;
+                }
+                Err(error) => egress_refused.push((way_out, chain(&error))),
+            }
+        }
+        let interface = interface.to_owned();
+        Ok(Attachment { interface, index, mode, refused, egress, egress_refused, learned })
+    }
+
+    /// Attaches to what comes in by this one hook, whatever else would work, without looking for what an earlier agent
+    /// left.
     pub fn attach_by(&mut self, interface: &str, index: u32, mode: Mode) -> Result<(), KernelError> {
         let hold = self
             .attach_mode(interface, mode)
             .map_err(|error| KernelError::of("attach to an interface", &error))?;
-        self.holds.insert(index, hold);
+        self.holds.entry(index).or_default().push(hold);
         Ok(())
+    }
+
+    /// Attaches to what goes out by this one hook, which is one of TC's.
+    pub fn attach_out_by(&mut self, interface: &str, index: u32, mode: Mode) -> Result<(), KernelError> {
+        self.attach_egress(interface, index, mode)
+            .map_err(|error| KernelError::of("attach to an interface", &error))
     }
 
     /// Detaches from an interface, or forgets it where the interface is gone.
     pub fn detach(&mut self, index: u32) {
         self.holds.remove(&index);
+        self.unlearn(index);
+    }
+
+    fn attach_egress(&mut self, interface: &str, index: u32, mode: Mode) -> Result<(), ProgramError> {
+        let hold = self.attach_tc(interface, mode, EGRESS_PROGRAM, TcAttachType::Egress)?;
+        self.holds.entry(index).or_default().push(hold);
+        Ok(())
     }
 
     fn attach_mode(&mut self, interface: &str, mode: Mode) -> Result<Hold, ProgramError> {
@@ -129,12 +185,7 @@ impl Kernel {
             Mode::XdpNativeFrags => self.attach_xdp("scanwatch_frags", interface, XdpMode::Driver),
             Mode::XdpNative => self.attach_xdp("scanwatch_xdp", interface, XdpMode::Driver),
             Mode::XdpGeneric => self.attach_xdp("scanwatch_xdp", interface, XdpMode::Skb),
-            Mode::Tcx => self.attach_tc(interface, TcAttachOptions::TcxOrder(LinkOrder::default())),
-            Mode::Clsact => {
-                // Fails where the discipline is there already, which is as good.
-                let _ = tc::qdisc_add_clsact(interface);
-                self.attach_tc(interface, TcAttachOptions::Netlink(NlOptions::default()))
-            }
+            Mode::Tcx | Mode::Clsact => self.attach_tc(interface, mode, TC_PROGRAM, TcAttachType::Ingress),
         }
     }
 
@@ -144,9 +195,22 @@ impl Kernel {
         Ok(Hold::Xdp { _link: program.take_link(id)? })
     }
 
-    fn attach_tc(&mut self, interface: &str, options: TcAttachOptions) -> Result<Hold, ProgramError> {
-        let program: &mut SchedClassifier = self.loaded(TC_PROGRAM)?.try_into()?;
-        let id = program.attach_with_options(interface, TcAttachType::Ingress, options)?;
+    fn attach_tc(
+        &mut self,
+        interface: &str,
+        mode: Mode,
+        name: &str,
+        way: TcAttachType,
+    ) -> Result<Hold, ProgramError> {
+        let options = if mode == Mode::Clsact {
+            // Fails where the discipline is there already, which is as good.
+            let _ = tc::qdisc_add_clsact(interface);
+            TcAttachOptions::Netlink(NlOptions::default())
+        } else {
+            TcAttachOptions::TcxOrder(LinkOrder::default())
+        };
+        let program: &mut SchedClassifier = self.loaded(name)?.try_into()?;
+        let id = program.attach_with_options(interface, way, options)?;
         Ok(Hold::Tc { _link: program.take_link(id)? })
     }
 
@@ -164,13 +228,18 @@ impl Kernel {
     }
 }
 
-/// Removes what an agent that was killed left at the clsact hook. XDP and TCX links die with their process.
+/// Removes what an agent that was killed left at the clsact hooks. XDP and TCX links die with their process.
 fn sweep(interface: &str) {
-    if tc::qdisc_detach_program(interface, TcAttachType::Ingress, TC_PROGRAM).is_ok() {
-        tracing::warn!("{interface}: removed the TC program that an earlier scanwatch left behind");
+    for (way, name) in [(TcAttachType::Ingress, TC_PROGRAM), (TcAttachType::Egress, EGRESS_PROGRAM)] {
+        if tc::qdisc_detach_program(interface, way, name).is_ok() {
+            tracing::warn!(
+                "{interface}: removed the TC program {name} that an earlier scanwatch left behind"
+            );
+        }
     }
 }
 
+/// Steps with their reasons, as one line.
 fn join(refused: &[(Mode, String)]) -> String {
     refused.iter().map(|(mode, reason)| format!("{mode}: {reason}")).collect::<Vec<_>>().join("; ")
 }

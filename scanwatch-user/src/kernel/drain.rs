@@ -50,7 +50,7 @@ impl Default for Drainer {
 }
 
 const EMPTY_KEY: CellKey =
-    CellKey { source: [0; 16], vlan: [0; 2], zone: 0, service: 0, bucket: 0, technique: 0 };
+    CellKey { source: [0; 16], vlan: [0; 2], zone: 0, service: 0, bucket: 0, contact: 0 };
 
 impl Drainer {
     /// Buffers of the usual size.

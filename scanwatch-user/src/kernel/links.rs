@@ -1,7 +1,10 @@
 //! Interfaces: which there are, which holds the default route, and when they come and go.
 
+use std::net::IpAddr;
+
 use futures_util::{StreamExt, TryStreamExt};
 use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
+use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
 use rtnetlink::packet_route::link::{LinkAttribute, LinkLayerType, LinkMessage};
 use rtnetlink::packet_route::route::{RouteAttribute, RouteMessage};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
@@ -91,6 +94,28 @@ fn outgoing(route: &RouteMessage) -> Option<u32> {
     })
 }
 
+/// Addresses of one interface, each with the length of its network's prefix.
+pub(super) async fn addresses(index: u32) -> Result<Vec<(IpAddr, u8)>, KernelError> {
+    let netlink = Netlink::open()?;
+    let request = netlink.handle.address().get().set_link_index_filter(index).execute();
+    let messages: Vec<AddressMessage> = request.try_collect().await?;
+    Ok(messages.iter().filter_map(|message| Some((own(message)?, message.header.prefix_len))).collect())
+}
+
+/// The interface's own address: on a point-to-point link the other attribute is the peer's.
+fn own(message: &AddressMessage) -> Option<IpAddr> {
+    let local = message.attributes.iter().find_map(|attribute| match attribute {
+        AddressAttribute::Local(address) => Some(*address),
+        _ => None,
+    });
+    local.or_else(|| {
+        message.attributes.iter().find_map(|attribute| match attribute {
+            AddressAttribute::Address(address) => Some(*address),
+            _ => None,
+        })
+    })
+}
+
 /// A change of the interfaces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LinkEvent {
@@ -106,9 +131,14 @@ pub enum LinkEvent {
         /// Index it had.
         index: u32,
     },
+    /// An interface has other addresses.
+    Readdressed {
+        /// Index.
+        index: u32,
+    },
 }
 
-/// Tells when interfaces come and go.
+/// Tells when interfaces and their addresses come and go.
 pub struct LinkWatch {
     messages: std::pin::Pin<Box<dyn futures_util::Stream<Item = NetlinkMessage<RouteNetlinkMessage>> + Send>>,
     task: JoinHandle<()>,
@@ -117,7 +147,8 @@ pub struct LinkWatch {
 impl LinkWatch {
     /// Begins to watch.
     pub fn open() -> Result<Self, KernelError> {
-        let (connection, _, messages) = rtnetlink::new_multicast_connection(&[MulticastGroup::Link])
+        let groups = [MulticastGroup::Link, MulticastGroup::Ipv4Ifaddr, MulticastGroup::Ipv6Ifaddr];
+        let (connection, _, messages) = rtnetlink::new_multicast_connection(&groups)
             .map_err(|error| KernelError::of("watch the interfaces", &error))?;
         Ok(Self { messages: Box::pin(messages.map(|(message, _)| message)), task: tokio::spawn(connection) })
     }
@@ -135,6 +166,7 @@ impl LinkWatch {
                 RouteNetlinkMessage::DelLink(link) if is_of_interface(&link) => {
                     return Some(LinkEvent::Gone { index: link.header.index });
                 }
+                RouteNetlinkMessage::NewAddress(address) | RouteNetlinkMessage::DelAddress(address) => return Some(LinkEvent::Readdressed { index: address.header.index }),
                 _ => {}
             }
         }

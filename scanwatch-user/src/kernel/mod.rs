@@ -12,9 +12,11 @@ mod error;
 mod facts;
 mod grace;
 mod holder;
+mod learned;
 mod links;
 mod object;
 mod pod;
+mod replay;
 mod ring;
 
 pub use attach::{Attachment, Mode};
@@ -24,4 +26,5 @@ pub use error::KernelError;
 pub use facts::ProgramFacts;
 pub use links::{LinkEvent, LinkWatch, default_route_interface, interface_index};
 pub use object::{KERNEL_MIN, Kernel, Options};
+pub use replay::FRAME_BYTES_MIN;
 pub use ring::NoveltyRing;

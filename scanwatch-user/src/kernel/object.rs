@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
 
-use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{Array, Map, MapData, PerCpuArray, RingBuf};
 use aya::programs::{SchedClassifier, TestRun, TestRunOptions, TestRunResult, Xdp};
 use aya::util::KernelVersion;
@@ -12,10 +11,11 @@ use aya_log::EbpfLogger;
 use scanwatch_common::abi::{Cell, CellKey, Control, ServiceTable, Settings, Side, VERSION};
 use scanwatch_common::counters::Counter;
 
-use super::attach::{Hold, TC_PROGRAM, running};
+use super::attach::{EGRESS_PROGRAM, Hold, TC_PROGRAM, running};
 use super::drain::{DrainedCell, Drainer};
 use super::error::KernelError;
 use super::grace;
+use super::learned::Zones;
 use super::pod::Raw;
 use super::ring::NoveltyRing;
 use crate::policy::Policy;
@@ -32,6 +32,9 @@ const CELLS: [(Side, [&str; 2]); 2] = [
     (Side::External, ["CELLS_EXTERNAL_0", "CELLS_EXTERNAL_1"]),
 ];
 
+/// Where `struct __sk_buff` of `linux/bpf.h` has `ingress_ifindex`; the kernel takes the rest for zero.
+const INGRESS_IFINDEX_AT: usize = 36;
+
 /// How to load.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
@@ -42,9 +45,10 @@ pub struct Options {
 /// The loaded object and what is attached of it.
 pub struct Kernel {
     pub(super) ebpf: Ebpf,
-    pub(super) holds: HashMap<u32, Hold>,
+    pub(super) holds: HashMap<u32, Vec<Hold>>,
+    pub(super) zones: Zones,
     control: Array<MapData, Raw<Control>>,
-    state: Control,
+    pub(super) state: Control,
     cells: Vec<(Side, [OwnedFd; 2])>,
     drainer: Drainer,
 }
@@ -67,7 +71,11 @@ impl Kernel {
         let raw = Raw(settings);
         loader.override_global("SETTINGS", &raw, true);
         let mut ebpf = loader.load(OBJECT)?;
-        fill_zones(&mut ebpf, policy)?;
+        let zones = Zones::fill(
+            Map::LpmTrie(second(&ebpf, "ZONES")?),
+            Map::HashMap(second(&ebpf, "TRANSLATING")?),
+            policy,
+        )?;
         fill_services(&mut ebpf, policy)?;
         let control = Array::try_from(Map::Array(second(&ebpf, "CONTROL")?))?;
         let cells = CELLS
@@ -77,6 +85,7 @@ impl Kernel {
         let mut kernel = Self {
             ebpf,
             holds: HashMap::new(),
+            zones,
             control,
             state: Control::default(),
             cells,
@@ -86,7 +95,8 @@ impl Kernel {
         Ok(kernel)
     }
 
-    fn tell(&mut self) -> Result<(), KernelError> {
+    /// Tells the programs [`Self::state`].
+    pub(super) fn tell(&mut self) -> Result<(), KernelError> {
         Ok(self.control.set(0, Raw(self.state), 0)?)
     }
 
@@ -148,21 +158,32 @@ impl Kernel {
     /// The kernel refuses frames shorter than an Ethernet header.
     pub fn run(&mut self, frame: &[u8]) -> Result<(), KernelError> {
         let program: &mut Xdp = self.loaded("scanwatch_xdp")?.try_into()?;
-        run(program, frame)
+        run(program, frame, None)
     }
 
     /// The same with the TC program.
     pub fn run_tc(&mut self, frame: &[u8]) -> Result<(), KernelError> {
         let program: &mut SchedClassifier = self.loaded(TC_PROGRAM)?.try_into()?;
-        run(program, frame)
+        run(program, frame, None)
+    }
+
+    /// The same with the program for what goes out; `came_in_by` is the index of the interface by which the frame came
+    /// in, 0 for a frame of this host's own.
+    pub fn run_egress(&mut self, frame: &[u8], came_in_by: u32) -> Result<(), KernelError> {
+        let program: &mut SchedClassifier = self.loaded(EGRESS_PROGRAM)?.try_into()?;
+        let mut context = [0; INGRESS_IFINDEX_AT + 4];
+        context[INGRESS_IFINDEX_AT..].copy_from_slice(&came_in_by.to_ne_bytes());
+        run(program, frame, Some(&context))
     }
 }
 
 fn run(
     program: &impl for<'a> TestRun<Opts<'a> = TestRunOptions<'a>, Result = TestRunResult>,
     frame: &[u8],
+    context: Option<&[u8]>,
 ) -> Result<(), KernelError> {
-    match program.test_run(TestRunOptions { data_in: Some(frame), ..TestRunOptions::new() }) {
+    let options = TestRunOptions { data_in: Some(frame), ctx_in: context, ..TestRunOptions::new() };
+    match program.test_run(options) {
         Ok(_) => Ok(()),
         Err(error) => Err(KernelError::of("run a program on a frame", &error)),
     }
@@ -189,17 +210,6 @@ fn settings(policy: &Policy, options: Options) -> Settings {
         source_prefix_v6_external: limits.source_prefix_v6_external,
         ..Settings::DEFAULT
     }
-}
-
-fn fill_zones(ebpf: &mut Ebpf, policy: &Policy) -> Result<(), KernelError> {
-    let mut zones: LpmTrie<_, [u8; 16], u8> = LpmTrie::try_from(map_mut(ebpf, "ZONES")?)?;
-    for (index, zone) in policy.zones.iter().enumerate() {
-        for network in &zone.networks {
-            let (address, prefix) = network.mapped();
-            zones.insert(&Key::new(u32::from(prefix), address), index as u8 + 1, 0)?;
-        }
-    }
-    Ok(())
 }
 
 fn fill_services(ebpf: &mut Ebpf, policy: &Policy) -> Result<(), KernelError> {
@@ -232,8 +242,11 @@ fn cells_of(ebpf: &Ebpf, name: &str) -> Result<OwnedFd, KernelError> {
 }
 
 fn descriptor(ebpf: &Ebpf, name: &str) -> Result<OwnedFd, KernelError> {
-    let (Map::LruHashMap(data) | Map::Array(data) | Map::RingBuf(data)) =
-        ebpf.map(name).ok_or_else(|| missing(name))?
+    let (Map::LruHashMap(data)
+    | Map::HashMap(data)
+    | Map::Array(data)
+    | Map::RingBuf(data)
+    | Map::LpmTrie(data)) = ebpf.map(name).ok_or_else(|| missing(name))?
     else {
         return Err(missing(name));
     };

@@ -11,7 +11,7 @@ mod thresholds;
 pub use direction::{Direction, Directions, Treatment};
 pub use network::Network;
 pub use role::{Role, RoleKind, Schedule};
-pub use thresholds::{BlockLimit, Limit, Thresholds};
+pub use thresholds::{BlockLimit, DistributedLimit, Limit, Sight, Thresholds, WaysInLimit};
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -108,7 +108,7 @@ pub struct Policy {
     pub roles: Vec<Role>,
     /// Treatment by direction.
     pub directions: Directions,
-    /// Breadth at which a source is a scanner.
+    /// Numbers at which a source is a scanner.
     pub thresholds: Thresholds,
     /// Sizes.
     pub limits: Limits,

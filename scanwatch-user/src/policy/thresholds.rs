@@ -1,52 +1,125 @@
-//! Breadth at which a source is a scanner.
+//! Numbers at which a source is a scanner.
+
+use std::time::Duration;
 
 /// A count at which a rule fires, for each window; `None` switches the rule off in that window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limit {
     /// Within one minute.
     pub minute: Option<u32>,
     /// Within ten minutes.
     pub ten_minutes: Option<u32>,
+    /// Within an hour.
+    pub hour: Option<u32>,
+    /// Within a day.
+    pub day: Option<u32>,
+}
+
+impl Limit {
+    /// Off in every window.
+    pub const OFF: Self = Self { minute: None, ten_minutes: None, hour: None, day: None };
 }
 
 /// The three counts that make a block scan, within ten minutes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlockLimit {
-    /// Distinct (host, port) pairs.
+    /// Distinct failed (host, port) pairs.
     pub pairs: u32,
-    /// Distinct hosts that were each tried on several ports.
+    /// Distinct hosts among them.
     pub hosts: u32,
-    /// Distinct ports.
+    /// Distinct ports among them.
     pub ports: u32,
 }
 
-/// Breadth at which a source is a scanner, whatever the outcome of its probes.
+/// The two counts of ways in that were tried on one host within a minute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WaysInLimit {
+    /// Kinds of way in that were tried.
+    pub tried: u32,
+    /// Those of them that failed.
+    pub failed: u32,
+}
+
+/// The two counts that make a distributed scan of one host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DistributedLimit {
+    /// Distinct sources; those behind one link-layer address are one, unless it is a router's.
+    pub sources: u32,
+    /// Distinct ports that do not serve.
+    pub ports: u32,
+}
+
+/// Whether answers to probes can be seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sight {
+    /// Found out from what is seen.
+    #[default]
+    Auto,
+    /// They can.
+    Symmetric,
+    /// They cannot.
+    OneWay,
+}
+
+/// Numbers at which a source is a scanner. A contact has *failed* where it was refused, or met silence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Thresholds {
-    /// Distinct ports on one host.
+    /// Failed ports on one host.
     pub vertical: Limit,
-    /// Distinct well-known TCP ports on one host.
+    /// Failed well-known ports on one host.
     pub vertical_known: Limit,
-    /// Hosts inside on one sensitive service.
+    /// Well-known TCP ports on one host, whatever the outcome.
+    pub vertical_any: Limit,
+    /// Ports on one host where answers cannot be seen.
+    pub vertical_blind: Limit,
+    /// Kinds of way in on one host.
+    pub vertical_ways_in: WaysInLimit,
+    /// Failed hosts inside on one sensitive service.
     pub horizontal_lateral_sensitive: Limit,
-    /// Hosts inside on one other service.
+    /// Failed hosts inside on one other service.
     pub horizontal_lateral: Limit,
-    /// Hosts on the internet on one sensitive service.
+    /// Failed hosts on the internet on one sensitive service.
     pub horizontal_outbound_sensitive: Limit,
-    /// Hosts on the internet on one other service.
+    /// Failed hosts on the internet on one other service.
     pub horizontal_outbound: Limit,
-    /// Hosts on the internet on web or on one unnamed port from 1024, where breadth alone is ordinary.
+    /// Failed hosts on the internet on web or on one unnamed port from 1024, where some failure is ordinary.
     pub horizontal_outbound_noisy: Limit,
-    /// Hosts asked by ICMP.
-    pub icmp: Limit,
-    /// Addresses asked for by ARP.
+    /// Failed hosts of one IPv4 /24 on the internet.
+    pub horizontal_network: Limit,
+    /// Hosts on one service where answers cannot be seen.
+    pub horizontal_blind: Limit,
+    /// New hosts inside on one sensitive service, whatever the outcome.
+    pub fan_out_sensitive: Limit,
+    /// New hosts inside on one other service, whatever the outcome.
+    pub fan_out: Limit,
+    /// New hosts inside asked by ICMP, whatever the outcome.
+    pub fan_out_icmp: Limit,
+    /// Hosts inside asked by ICMP, a third of them silent.
+    pub icmp_lateral: Limit,
+    /// Hosts on the internet asked by ICMP, a third of them silent.
+    pub icmp_outbound: Limit,
+    /// Addresses asked for by ARP or neighbour discovery that nobody has.
     pub arp: Limit,
     /// (host, port) pairs probed with flags no stack sends.
     pub flags: Limit,
+    /// Ports on one host that refused segments of no conversation.
+    pub refused_ports: Limit,
+    /// Hosts that refused segments of no conversation on one service.
+    pub refused_hosts: Limit,
     /// Uncommon IP protocols on one host.
     pub protocols: Limit,
     /// Block scan inside.
     pub block_lateral: BlockLimit,
     /// Block scan of the internet.
     pub block_outbound: BlockLimit,
+    /// Scan of one host by many sources.
+    pub distributed: DistributedLimit,
+    /// Silence after which a contact has failed.
+    pub silence: Duration,
+    /// How long a fan-out is held back to see whether it was polling.
+    pub hold: Duration,
+    /// Time since the start in which fan-outs must be four times as wide, and are held back five times as long.
+    pub learning: Duration,
+    /// Whether answers can be seen.
+    pub visibility: Sight,
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::Observer;
 use crate::engine::{
-    Action, IncidentEvent, Snapshot, Timestamp, Visibility, attack_techniques, ip_of, technique_names,
+    Action, IncidentEvent, Kind, Snapshot, Timestamp, Visibility, attack_techniques, ip_of, technique_names,
     transport,
 };
 use crate::policy::Direction;
@@ -30,9 +30,12 @@ pub fn record(event: &IncidentEvent, observer: &Observer) -> Value {
         "related": { "ip": related(snapshot) },
         "rule": { "name": snapshot.rule, "ruleset": "scanwatch" },
         "scanwatch": scanwatch(snapshot),
-        "source": source(snapshot),
         "threat": threat(snapshot),
     });
+    // Nobody is the one source of a shared scan.
+    if snapshot.kind != Kind::Distributed {
+        document["source"] = source(snapshot);
+    }
     if let Some(destination) = destination(snapshot) {
         document["destination"] = destination;
     }
@@ -142,8 +145,9 @@ fn observer_fields(snapshot: &Snapshot, observer: &Observer) -> Value {
 /// Every address in the document.
 fn related(snapshot: &Snapshot) -> Vec<String> {
     let targets = snapshot.targets.iter().map(|target| ip_of(&target.address));
-    let others: BTreeSet<IpAddr> = targets.chain(snapshot.host).collect();
-    let source = std::iter::once(snapshot.scanner.address);
+    let others: BTreeSet<IpAddr> =
+        targets.chain(snapshot.host).chain(snapshot.others.iter().copied()).collect();
+    let source = Some(snapshot.scanner.address).filter(|_| snapshot.kind != Kind::Distributed).into_iter();
     let others = others.into_iter().filter(|address| *address != snapshot.scanner.address);
     source.chain(others).map(|address| address.to_string()).collect()
 }
@@ -182,6 +186,7 @@ fn scan(snapshot: &Snapshot) -> Value {
     let count = |estimate: Estimate| estimate.rounded();
     let targets: Vec<Value> = snapshot.targets.iter().map(target).collect();
     let mut scan = json!({
+        "answered": count(snapshot.answered),
         "hosts": count(snapshot.hosts),
         "kind": snapshot.kind.name(),
         "pairs": count(snapshot.pairs),
@@ -189,7 +194,8 @@ fn scan(snapshot: &Snapshot) -> Value {
         "relative_error": rounded(snapshot.relative_error(), 4),
         "services": snapshot.services,
         "targets": targets,
-        "technique": technique_names(snapshot.techniques),
+        "refused": count(snapshot.refused),
+        "technique": technique_names(snapshot.techniques, snapshot.connects),
         "window_s": snapshot.window.as_secs(),
     });
     if let Some(rate) = snapshot.rate {
@@ -199,6 +205,14 @@ fn scan(snapshot: &Snapshot) -> Value {
         scan["length_mean_bytes"] = json!(rounded(length.mean, 1));
         scan["length_deviation_bytes"] = json!(rounded(length.deviation, 1));
     }
+    if snapshot.others_count > 0 {
+        let name = if snapshot.kind == Kind::Distributed { "sources" } else { "decoys" };
+        let addresses: Vec<String> = snapshot.others.iter().map(ToString::to_string).collect();
+        scan[name] = json!({ "count": snapshot.others_count, "sample": addresses });
+    }
+    if let Some(tool) = snapshot.tool {
+        scan["tool"] = json!(tool);
+    }
     if let Some(ttl) = snapshot.scanner.ttl {
         scan["ttl"] = json!(ttl);
     }
@@ -206,8 +220,11 @@ fn scan(snapshot: &Snapshot) -> Value {
 }
 
 fn target(target: &crate::engine::Target) -> Value {
-    let ip = ip_of(&target.address).to_string();
-    target.port.map_or_else(|| json!({ "ip": ip }), |port| json!({ "ip": ip, "port": port }))
+    let mut fields = json!({ "answered": target.answered, "ip": ip_of(&target.address).to_string() });
+    if let Some(port) = target.port {
+        fields["port"] = json!(port);
+    }
+    fields
 }
 
 fn rounded(value: f64, digits: i32) -> f64 {

@@ -38,9 +38,10 @@ fn a_vertical_scan_in_full() {
     let mut lab = Lab::new(policy());
     lab.ether = lab.ether.clone().tag(200).tag(30);
     lab.scan_ports("10.1.0.99", "10.2.0.10", 1..=20, 10.0);
+    lab.wait(3.0);
     lab.finish();
     let golden = json!({
-        "@timestamp": "2028-01-03T00:00:02.000000Z",
+        "@timestamp": "2028-01-03T00:00:05.000000Z",
         "destination": { "address": "10.2.0.10", "ip": "10.2.0.10" },
         "ecs": { "version": "8.17.0" },
         "event": {
@@ -51,8 +52,8 @@ fn a_vertical_scan_in_full() {
             "end": "2028-01-03T00:00:01.900000Z",
             "kind": "alert",
             "module": "scanwatch",
-            "reason": "10.1.0.99 tried 19 ports on 10.2.0.10 (office → servers) in 1 s: a vertical scan from inside the \
-                       network, now over.",
+            "reason": "10.1.0.99 tried 20 ports on 10.2.0.10 (office → servers) in 1 s, all silent: a vertical scan \
+                       from inside the network, now over.",
             "risk_score": 65,
             "sequence": 2,
             "severity": 73,
@@ -74,26 +75,28 @@ fn a_vertical_scan_in_full() {
             "vendor": "scanwatch",
             "version": "1.2.3",
         },
-        "rule": { "name": "vertical_known", "ruleset": "scanwatch" },
+        "rule": { "name": "vertical_any", "ruleset": "scanwatch" },
         "scanwatch": {
             "losses": { "cells_evicted": 0, "cells_refused": 0, "ring_lost": 0 },
             "role": null,
             "role_verdict": null,
             "scan": {
+                "answered": 0,
                 "hosts": 1,
                 "kind": "vertical",
                 "length_deviation_bytes": 0.0,
                 "length_mean_bytes": 40.0,
-                "new_pairs_per_s": 10.602,
-                "pairs": 19,
-                "ports": 19,
-                "relative_error": 0.0161,
+                "new_pairs_per_s": 11.163,
+                "pairs": 20,
+                "ports": 20,
+                "refused": 0,
+                "relative_error": 0.016,
                 "services": ["file", "other"],
                 "technique": ["syn"],
                 "ttl": 64,
-                "window_s": 60,
+                "window_s": 600,
             },
-            "visibility": "one_way",
+            "visibility": "symmetric",
             "zone": { "source": "office", "targets": ["servers"] },
         },
         "source": { "address": "10.1.0.99", "ip": "10.1.0.99", "mac": "02-00-00-00-00-01" },
@@ -122,6 +125,7 @@ fn a_horizontal_scan_outside_a_role() {
     });
     let mut lab = Lab::exact(policy);
     lab.sweep("fd00:1::8", "2001:db8:0:1:0:0:0", 1..=30, 445, 10.0);
+    lab.wait(4.0);
     let found = document(&lab.events[0]);
     assert_eq!(found["event"]["action"], "scan-detected");
     assert_eq!(found["network"], json!({ "direction": "outbound", "transport": "tcp", "type": "ipv6" }));
@@ -133,8 +137,8 @@ fn a_horizontal_scan_outside_a_role() {
     assert_eq!(found["rule"]["name"], "horizontal_outbound_sensitive");
     assert_eq!(
         found["event"]["reason"],
-        "fd00:1::8 tried smb on 30 hosts (office → internet) in 2 s: a horizontal scan of the internet from inside the \
-         network, outside its role `egress proxies`."
+        "fd00:1::8 tried smb on 30 hosts (office → internet) in 2 s, all silent: a horizontal scan of the internet from inside \
+         the network, outside its role `egress proxies`."
     );
 }
 
@@ -162,7 +166,7 @@ fn targets_have_address_and_port() {
     let mut lab = Lab::exact(policy());
     lab.sweep("10.1.0.99", "10.2.0", 1..=30, 8983, 30.0);
     lab.sweep("10.1.0.99", "10.2.0", 31..=60, 8983, 30.0);
-    lab.wait(0.2);
+    lab.wait(4.0);
     let found = ecs::record(&lab.events[0], &observer());
     for target in found["scanwatch"]["scan"]["targets"].as_array().unwrap() {
         assert_eq!(target["port"], 8983);

@@ -7,9 +7,9 @@ use std::thread;
 use std::time::Duration;
 
 use scanwatch::kernel::{DrainedCell, Kernel, Mode};
-use scanwatch_common::abi::{CellKey, Side, Technique};
+use scanwatch_common::abi::{CellKey, Outcome, Side, Technique};
 use scanwatch_common::counters::Counter;
-use scanwatch_common::observe::observe;
+use scanwatch_common::observe::{Passage, observe};
 use scanwatch_common::sketch::Sketch;
 
 use crate::build::{ether, ipv4, tcp};
@@ -45,7 +45,8 @@ fn twenty_thousand_cells_are_all_drained_and_each_once() {
             (0..CELLS).map(|source| inside(source).to_ipv6_mapped().octets()).collect();
         assert!(sources == expected, "round {round}: {} sources of {CELLS}", sources.len());
         for cell in &cells {
-            assert_eq!((cell.side, cell.key.technique), (Side::Internal, Technique::Syn as u8));
+            assert_eq!((cell.side, cell.key.technique()), (Side::Internal, Some(Technique::Syn)));
+            assert_eq!(cell.key.outcome(), Some(Outcome::Tried));
             assert_eq!(cell.cell.facts.novelties, 1);
             assert_eq!(cell.cell.pairs.estimate().rounded(), 1);
         }
@@ -115,7 +116,7 @@ fn pairs_survive_flips(mode: Mode) {
 
     let mut host = host_tables(&policy, None);
     for frame in &frames {
-        observe(&frame[..], LOOPBACK, &mut host);
+        observe(&frame[..], LOOPBACK, Passage::IN, &mut host);
     }
     let expected = host.end_epoch();
     for (_, key, cell) in &expected {

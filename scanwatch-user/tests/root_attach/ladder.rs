@@ -18,6 +18,7 @@ fn a_veth_is_watched_in_its_driver_with_frags() {
             let attachment = kernel.attach(&veth.name, veth.index, hook).await.expect("attached");
             assert_eq!(attachment.mode, Mode::XdpNativeFrags);
             assert!(attachment.refused.is_empty(), "{:?}", attachment.refused);
+            assert_eq!((attachment.egress, attachment.egress_refused.len()), (Some(Mode::Tcx), 0));
             assert_eq!((attachment.interface, attachment.index), (veth.name.clone(), veth.index));
             assert!(veth.details().contains("prog/xdp "), "{}", veth.details());
             kernel.detach(veth.index);
@@ -79,8 +80,10 @@ fn every_hook_sees_packets_while_it_is_attached_and_leaves_nothing() {
             veth.send(&[syn([10, 0, 0, 5], 22)]);
             assert_eq!(counted(&kernel, Counter::ProbeSyn), before + 2, "{mode} is still there");
             assert!(!veth.details().contains("xdp"), "{mode}: {}", veth.details());
-            let filters = tc(&format!("filter show dev {} ingress", veth.name));
-            assert!(!filters.contains("scanwatch"), "{mode}: {filters}");
+            for way in ["ingress", "egress"] {
+                let filters = tc(&format!("filter show dev {} {way}", veth.name));
+                assert!(!filters.contains("scanwatch"), "{mode}: {filters}");
+            }
         }
     });
 }

@@ -9,8 +9,9 @@ use scanwatch_common::counters::Counter;
 use crate::support::net::{Veth, in_namespace, tc};
 use crate::{await_count, kernel, syn};
 
+/// Filters of both ways.
 fn filters(veth: &Veth) -> String {
-    tc(&format!("filter show dev {} ingress", veth.name))
+    ["ingress", "egress"].map(|way| tc(&format!("filter show dev {} {way}", veth.name))).concat()
 }
 
 #[test]
@@ -19,11 +20,15 @@ fn a_clsact_filter_that_outlived_its_agent_is_removed_at_the_next_attach() {
         let mut veth = Veth::new("watched");
         let mut killed = kernel();
         killed.attach_by(&veth.name, veth.index, Mode::Clsact).expect("attached");
+        killed.attach_out_by(&veth.name, veth.index, Mode::Clsact).expect("attached on the way out");
         let programs = killed.programs().expect("the programs");
-        let id = programs.iter().find(|facts| facts.name == "scanwatch_tc").expect("the TC program").id;
+        let ids = ["scanwatch_tc", "scanwatch_egres"]
+            .map(|name| programs.iter().find(|facts| facts.name == name).expect("the TC program").id);
         // Nothing is cleaned up, as by SIGKILL; unlike XDP and TCX links, a clsact filter holds on to its program.
         mem::forget(killed);
-        assert!(filters(&veth).contains(&format!("id {id} ")), "{}", filters(&veth));
+        for id in ids {
+            assert!(filters(&veth).contains(&format!("id {id} ")), "{}", filters(&veth));
+        }
         for hook in [Hook::Auto, Hook::Tc] {
             let mut kernel = kernel();
             kernel.attach(&veth.name, veth.index, hook).await.expect("attached");
@@ -40,15 +45,24 @@ fn filters_of_others_are_not_removed() {
         let veth = Veth::new("watched");
         tc("qdisc add dev watched clsact");
         tc("filter add dev watched ingress protocol all prio 7 u32 match u32 0 0 classid 1:1");
+        tc("filter add dev watched egress protocol all prio 7 u32 match u32 0 0 classid 1:1");
+        let theirs = filters(&veth).matches("u32 chain 0 fh").count();
         let mut kernel = kernel();
         kernel.attach(&veth.name, veth.index, Hook::Auto).await.expect("attached");
-        assert!(filters(&veth).contains("u32"), "{}", filters(&veth));
+        let are_left = || {
+            let filters = filters(&veth);
+            assert!(theirs > 0 && filters.matches("u32 chain 0 fh").count() == theirs, "{filters}");
+            filters
+        };
+        are_left();
         kernel.detach(veth.index);
         kernel.attach_by(&veth.name, veth.index, Mode::Clsact).expect("attached beside it");
-        assert!(filters(&veth).contains("u32"), "{}", filters(&veth));
-        assert!(filters(&veth).contains("scanwatch_tc"), "{}", filters(&veth));
+        kernel
+            .attach_out_by(&veth.name, veth.index, Mode::Clsact)
+            .expect("attached beside it on the way out");
+        let beside = are_left();
+        assert!(beside.contains("scanwatch_tc") && beside.contains("scanwatch_egress"), "{beside}");
         kernel.detach(veth.index);
-        assert!(filters(&veth).contains("u32"), "{}", filters(&veth));
-        assert!(!filters(&veth).contains("scanwatch_tc"), "{}", filters(&veth));
+        assert!(!are_left().contains("scanwatch"), "{}", filters(&veth));
     });
 }

@@ -6,11 +6,13 @@
 mod build;
 mod busy;
 mod drain;
+mod inside;
 mod ladder;
 mod leftover;
 #[path = "../support/mod.rs"]
 mod support;
 mod traffic;
+mod way_out;
 
 use std::net::Ipv4Addr;
 

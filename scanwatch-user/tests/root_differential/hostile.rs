@@ -94,7 +94,7 @@ pub fn nested(dice: &mut Dice) -> Vec<u8> {
 pub fn lies() -> Vec<Vec<u8>> {
     let header = || ipv4(packets::CLIENT, packets::SERVER);
     let segment = || tcp(packets::FROM, 445).options(2);
-    let mut frames = Vec::new();
+    let mut frames = vec![ether().tag(1).tag(2).tag(3).carry(header().carry(segment()))];
     for words in 0..16 {
         frames.push(ether().carry(header().words(words).carry(segment())));
         frames.push(ether().carry(header().options(10).words(words).carry(segment())));

@@ -14,13 +14,14 @@ mod packets;
 mod support;
 mod twins;
 
-use build::{Extension, ether, ipv4, ipv6, tcp, udp};
+use build::{Extension, ether, ipv4, ipv6, pppoe, tcp, udp};
 use dice::Dice;
 use mixture::Mixture;
 use scanwatch::kernel::{Kernel, Options};
 use scanwatch_common::abi::Settings;
+use scanwatch_common::classify::tcp_flags::RST;
 use scanwatch_common::counters::Counter;
-use scanwatch_common::observe::observe;
+use scanwatch_common::observe::{Passage, observe};
 use support::{LOOPBACK, admitting, host_tables, policy, require_root};
 use twins::{FRAME_MIN, Hook, Twins};
 
@@ -37,12 +38,16 @@ const BROKEN: [Counter; 7] = [
     Counter::LaterFragment,
 ];
 
-const BOTH: [Hook; 2] = [Hook::Xdp, Hook::Tc];
+/// What this host sends, and what it forwards.
+const OUT: [Hook; 2] = [Hook::Egress { came_in_by: 0 }, Hook::Egress { came_in_by: 7 }];
+const ALL: [Hook; 4] = [Hook::Xdp, Hook::Tc, OUT[0], OUT[1]];
 
 #[tokio::test]
 async fn every_fixture_leaves_the_same_behind() {
-    for hook in BOTH {
-        for policy in [policy(), admitting()] {
+    for hook in ALL {
+        // Of what goes through nobody is admitted by its probes.
+        let policies = if hook == OUT[1] { vec![admitting()] } else { vec![policy(), admitting()] };
+        for policy in policies {
             let mut twins = Twins::new(&policy, hook);
             for _ in 0..2 {
                 for fixture in packets::all() {
@@ -58,7 +63,7 @@ async fn every_fixture_leaves_the_same_behind() {
 
 #[tokio::test]
 async fn every_fixture_cut_at_every_byte_leaves_the_same_behind() {
-    for hook in BOTH {
+    for hook in ALL {
         let mut twins = Twins::new(&admitting(), hook);
         for fixture in packets::all() {
             for length in FRAME_MIN..fixture.frame.len().min(160) {
@@ -78,14 +83,15 @@ fn the_kernel_refuses_frames_without_a_whole_ethernet_header_which_the_host_coun
         let frame = vec![0x08; length];
         kernel.run(&frame).expect_err("a frame shorter than its header");
         kernel.run_tc(&frame).expect_err("a frame shorter than its header");
-        observe(&frame[..], LOOPBACK, &mut host);
+        kernel.run_egress(&frame, 0).expect_err("a frame shorter than its header");
+        observe(&frame[..], LOOPBACK, Passage::IN, &mut host);
     }
     assert_eq!(host.counter(Counter::Truncated), FRAME_MIN as u64 - 1);
 }
 
 #[tokio::test]
 async fn a_mixture_of_traffic_over_many_epochs_leaves_the_same_behind() {
-    for (hook, seed) in [(Hook::Xdp, 1), (Hook::Tc, 2)] {
+    for (hook, seed) in [(Hook::Xdp, 1), (Hook::Tc, 2), (OUT[0], 5), (OUT[1], 6)] {
         let mut twins = Twins::new(&policy(), hook);
         let mut mixture = Mixture::new(seed);
         for number in 1..=8_000 {
@@ -94,8 +100,12 @@ async fn a_mixture_of_traffic_over_many_epochs_leaves_the_same_behind() {
                 twins.end_epoch();
             }
         }
-        let expected = Counter::ALL.iter().filter(|c| !OUT_OF_REACH.contains(c) && !BROKEN.contains(c));
-        twins.require(expected);
+        let out_of_reach = |c: &&Counter| OUT_OF_REACH.contains(c) || BROKEN.contains(c);
+        let by_passage = |c: &&Counter| match hook {
+            Hook::Egress { came_in_by: 1.. } => (Counter::ProbeSyn..=Counter::ProbeAck).contains(*c),
+            _ => **c == Counter::Forwarded,
+        };
+        twins.require(Counter::ALL.iter().filter(|c| !out_of_reach(c) && !by_passage(c)));
         twins.finish();
     }
 }
@@ -121,7 +131,7 @@ async fn other_settings_mean_the_same_to_both() {
 async fn hostile_frames_leave_the_same_behind() {
     let fixtures: Vec<Vec<u8>> =
         packets::all().into_iter().map(|f| f.frame).filter(|f| f.len() > FRAME_MIN).collect();
-    for (hook, seed) in [(Hook::Xdp, 3), (Hook::Tc, 4)] {
+    for (hook, seed) in [(Hook::Xdp, 3), (Hook::Tc, 4), (OUT[0], 7), (OUT[1], 8)] {
         let mut twins = Twins::new(&admitting(), hook);
         let mut dice = Dice::new(seed);
         for frame in hostile::lies() {
@@ -141,8 +151,9 @@ async fn hostile_frames_leave_the_same_behind() {
 
 #[tokio::test]
 async fn headers_far_into_a_frame_are_found_by_both() {
-    for hook in BOTH {
+    for hook in ALL {
         let mut twins = Twins::new(&admitting(), hook);
+        let seen = if hook == OUT[1] { Counter::Forwarded } else { Counter::ProbeSyn };
         // Six extension headers, as long together as one page of memory lets a frame be.
         for units in [0, 1, 31, 32, 63, 64, 67] {
             let mut header = ipv6(packets::CLIENT_V6, packets::SERVER_V6);
@@ -150,13 +161,20 @@ async fn headers_far_into_a_frame_are_found_by_both() {
                 header = header.extension(Extension::destination(units));
             }
             let raised = twins.see(&ether().tag(1).tag(2).carry(header.carry(tcp(packets::FROM, 22))));
-            assert!(raised.contains(&Counter::ProbeSyn), "{units} units: {raised:?}");
+            assert!(raised.contains(&seen), "{units} units: {raised:?}");
         }
         let raised =
             twins.see(&ether().carry(ipv4([10, 0, 0, 9], [10, 0, 1, 9]).options(10).carry(tcp(1, 2))));
-        assert!(raised.contains(&Counter::ProbeSyn), "{raised:?}");
+        assert!(raised.contains(&seen), "{raised:?}");
+        twins.see(&answer_far_in());
         twins.finish();
     }
+}
+
+/// A refusal of something that nobody else can have sent, behind everything a frame can begin with.
+fn answer_far_in() -> Vec<u8> {
+    let header = ipv6(packets::SERVER_V6, packets::CLIENT_V6).extension(Extension::destination(40));
+    ether().tag(1).tag(2).carry(pppoe(header.carry(tcp(22, packets::FROM).flags(RST))))
 }
 
 #[tokio::test]
@@ -171,7 +189,8 @@ async fn udp_flows_age_alike() {
     for _ in 0..idle {
         twins.end_epoch();
     }
-    assert_eq!(twins.see(&answer), [Counter::UdpAnswered], "at the last tick of its life");
+    let answered = [Counter::UdpAnswered, Counter::Novel, Counter::CellCreated];
+    assert_eq!(twins.see(&answer), answered, "at the last tick of its life");
     for _ in 0..idle {
         twins.end_epoch();
     }

@@ -54,9 +54,15 @@ impl Mixture {
     }
 
     fn handshake(&mut self) -> Vec<u8> {
-        let flags = self.dice.pick(&[0x02, 0x02, 0x02, 0xc2, 0x12, 0x14, 0x04]);
-        let segment = tcp(self.any_port(), self.port()).flags(flags).numbers(self.dice.any() as u32, 0);
-        let segment = segment.options(self.dice.below(11)).window(self.dice.any() as u16);
+        let flags = self.dice.pick(&[0x02, 0x02, 0x02, 0xc2, 0x12, 0x14, 0x14, 0x04, 0x11, 0x10]);
+        let (near, far) = (self.any_port(), self.port());
+        // Answers come from the far end.
+        let (from, to) = if flags & 0x14 != 0 && flags != 0x10 { (far, near) } else { (near, far) };
+        let any = self.dice.any() as u32;
+        let numbers = self.dice.pick(&[(0, 9), (9, 0), (any, 7)]);
+        let segment = tcp(from, to).flags(flags).numbers(numbers.0, numbers.1);
+        let options = if self.dice.once_in(2) { 0 } else { self.dice.below(11) };
+        let segment = segment.options(options).window(self.dice.any() as u16);
         self.between(segment.into())
     }
 
@@ -97,19 +103,50 @@ impl Mixture {
     }
 
     fn association(&mut self) -> Vec<u8> {
-        let chunk = self.dice.pick(&[1, 1, 1, 2, 0, 10]);
+        let chunk = self.dice.pick(&[1, 1, 1, 2, 6, 0, 10]);
         let segment = sctp(self.any_port(), self.port()).chunk(chunk);
         self.between(segment.into())
     }
 
     fn control(&mut self) -> Vec<u8> {
         let (source, target) = self.pair();
+        if self.dice.once_in(3) {
+            return self.unreachable(source, target);
+        }
         let segment: Segment = if source.is_ipv4() {
             icmp(self.dice.pick(&[8, 8, 13, 15, 17, 0, 14, 3, 11, 5, 40])).into()
         } else {
-            icmpv6(self.dice.pick(&[128, 128, 129, 1, 3, 135, 136, 143, 200])).into()
+            match (self.dice.pick(&[128, 128, 129, 1, 3, 135, 136, 143, 200]), self.v6_inside()) {
+                (kind @ (135 | 136), subject) => icmpv6(kind).about(subject).into(),
+                (kind, _) => icmpv6(kind).into(),
+            }
         };
         self.packet(source, target, segment)
+    }
+
+    /// Somebody says that what the target of this frame sent did not arrive.
+    fn unreachable(&mut self, source: IpAddr, target: IpAddr) -> Vec<u8> {
+        let (from, to) = (self.any_port(), self.port());
+        let quoted: Segment = match self.dice.below(5) {
+            0 => tcp(from, to).into(),
+            1 => udp(from, to).payload(30).into(),
+            2 => sctp(from, to).into(),
+            3 if source.is_ipv4() => icmp(8).into(),
+            3 => icmpv6(128).into(),
+            _ => raw(self.dice.pick(&[99, 47, 253]), &[0; 20]),
+        };
+        let length_max = self.dice.pick(&[28, 48, 128, 128, 20]);
+        let message = match (source, target) {
+            (IpAddr::V4(source), IpAddr::V4(target)) => {
+                let code = self.dice.pick(&[0, 1, 2, 3, 3, 4, 13]);
+                icmp(3).code(code).quote(&ipv4(target, source).carry(quoted), length_max)
+            }
+            (IpAddr::V6(source), IpAddr::V6(target)) => {
+                icmpv6(1).code(4).quote(&ipv6(target, source).carry(quoted), length_max)
+            }
+            _ => unreachable!("pairs are of one family"),
+        };
+        self.packet(source, target, message.into())
     }
 
     fn resolution(&mut self) -> Vec<u8> {

@@ -7,7 +7,7 @@ use scanwatch::kernel::{Kernel, NoveltyRing, Options};
 use scanwatch::policy::Policy;
 use scanwatch_common::abi::{Cell, CellKey, Novelty, Side};
 use scanwatch_common::counters::Counter;
-use scanwatch_common::observe::observe;
+use scanwatch_common::observe::{Passage, observe};
 
 use crate::support::{LOOPBACK, host_tables, require_root};
 
@@ -28,6 +28,20 @@ const STEP_NS: u64 = 1_000_003;
 pub enum Hook {
     Xdp,
     Tc,
+    /// What goes out, having come in by the interface of this index, or 0.
+    Egress {
+        came_in_by: u32,
+    },
+}
+
+impl Hook {
+    fn passage(self) -> Passage {
+        match self {
+            Self::Xdp | Self::Tc => Passage::IN,
+            Self::Egress { came_in_by: 0 } => Passage::OUT,
+            Self::Egress { .. } => Passage::THROUGH,
+        }
+    }
 }
 
 /// Both sides. They are compared at every frame, so that the first difference is named with its frame.
@@ -66,11 +80,12 @@ impl Twins {
         self.frames += 1;
         let before = self.host_counters();
         self.host.control.clock_ns = now_ns;
-        observe(frame, LOOPBACK, &mut self.host);
+        observe(frame, LOOPBACK, self.hook.passage(), &mut self.host);
         self.kernel.set_clock(now_ns).expect("the clock is set");
         match self.hook {
             Hook::Xdp => self.kernel.run(frame),
             Hook::Tc => self.kernel.run_tc(frame),
+            Hook::Egress { came_in_by } => self.kernel.run_egress(frame, came_in_by),
         }
         .unwrap_or_else(|error| panic!("{error}\n{}", self.describe(frame)));
         self.compare_counters(frame);
@@ -80,8 +95,8 @@ impl Twins {
 
     fn length_min(&self, frame: &[u8]) -> usize {
         match (self.hook, frame.get(12..FRAME_MIN)) {
-            (Hook::Tc, Some([0x08, 0x00])) => IPV4_MIN,
-            (Hook::Tc, Some([0x86, 0xdd])) => IPV6_MIN,
+            (Hook::Tc | Hook::Egress { .. }, Some([0x08, 0x00])) => IPV4_MIN,
+            (Hook::Tc | Hook::Egress { .. }, Some([0x86, 0xdd])) => IPV6_MIN,
             _ => FRAME_MIN,
         }
     }

@@ -4,16 +4,17 @@ use std::fs;
 use std::future::Future;
 use std::net::Ipv4Addr;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::panic::resume_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::if_nametoindex;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, bind, send, socket};
+use nix::unistd::gettid;
 
 /// Frames on their way at a time: a veth's queue holds 256.
 const BURST: u64 = 64;
@@ -64,6 +65,79 @@ fn run(program: &str, arguments: &[&str]) -> String {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{program} {}: {errors}", arguments.join(" "));
     String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Runs any program likewise, and returns what it printed.
+///
+/// # Panics
+/// Where it fails.
+pub fn tool(program: &str, arguments: &str) -> String {
+    run(program, &arguments.split_whitespace().collect::<Vec<_>>())
+}
+
+/// A host in a network namespace of its own, on the far end of a cable; both end with it.
+pub struct Far {
+    jobs: Option<mpsc::Sender<Box<dyn FnOnce() + Send>>>,
+    thread: Option<thread::JoinHandle<()>>,
+    task: i32,
+}
+
+impl Far {
+    /// A host whose one interface `eth0` is the other end of `near`, with these addresses and, by the first, a default route.
+    pub fn new(near: &str, addresses: &[&str], gateway: &str) -> Self {
+        let (jobs, inbox) = mpsc::channel::<Box<dyn FnOnce() + Send>>();
+        let (tell, told) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            unshare(CloneFlags::CLONE_NEWNET).expect("a network namespace");
+            tell.send(gettid().as_raw()).expect("the test waits");
+            for job in inbox {
+                job();
+            }
+        });
+        let task = told.recv().expect("the number of the far host's thread");
+        let far = Self { jobs: Some(jobs), thread: Some(thread), task };
+        ip(&format!("link add {near} type veth peer name {near}-far"));
+        ip(&format!("link set {near}-far netns {} name eth0", far.task));
+        ip(&format!("link set {near} up"));
+        let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+        let gateway = gateway.to_owned();
+        far.run(move || {
+            ip("link set lo up");
+            ip("link set eth0 up");
+            for address in addresses {
+                let nodad = if address.contains(':') { " nodad" } else { "" };
+                ip(&format!("address add {address} dev eth0{nodad}"));
+            }
+            if !gateway.is_empty() {
+                ip(&format!("route add default via {gateway}"));
+            }
+        });
+        far
+    }
+
+    /// Runs a job in the host's namespace.
+    ///
+    /// # Panics
+    /// As the job does.
+    pub fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> T {
+        let (tell, told) = mpsc::channel();
+        let jobs = self.jobs.as_ref().expect("the host lives");
+        let job = move || {
+            let outcome = catch_unwind(AssertUnwindSafe(job));
+            tell.send(outcome).expect("the test waits");
+        };
+        jobs.send(Box::new(job)).expect("the host lives");
+        told.recv().expect("the job ends").unwrap_or_else(|panic| resume_unwind(panic))
+    }
+}
+
+impl Drop for Far {
+    fn drop(&mut self) {
+        self.jobs.take();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
 }
 
 /// One end of a veth pair that is watched, and the other, from which frames are sent.

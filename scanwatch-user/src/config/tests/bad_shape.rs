@@ -67,11 +67,11 @@ fn unknown_keys_are_refused_with_the_known_ones() {
             ),
             (
                 "[thresholds]\nhorizontal = { 1m = 3 }\n",
-                "2: unknown key `horizontal` in [thresholds]; expected one of vertical, vertical_known, horizontal_lateral_sensitive, horizontal_lateral, horizontal_outbound_sensitive, horizontal_outbound, horizontal_outbound_noisy, icmp, arp, flags, protocols, block_lateral, block_outbound",
+                "2: unknown key `horizontal` in [thresholds]; expected one of vertical, vertical_known, vertical_any, vertical_blind, horizontal_lateral_sensitive, horizontal_lateral, horizontal_outbound_sensitive, horizontal_outbound, horizontal_outbound_noisy, horizontal_network, horizontal_blind, fan_out_sensitive, fan_out, fan_out_icmp, icmp_lateral, icmp_outbound, arp, flags, refused_ports, refused_hosts, protocols, vertical_ways_in, block_lateral, block_outbound … (5 more)",
             ),
             (
-                "[thresholds]\nvertical = { 1m = 30, 1h = 100 }\n",
-                "2: unknown key `1h` in [thresholds.vertical]; expected one of 1m, 10m",
+                "[thresholds]\nvertical = { 1m = 30, 2h = 100 }\n",
+                "2: unknown key `2h` in [thresholds.vertical]; expected one of 1m, 10m, 1h, 24h",
             ),
             (
                 "[thresholds.block_lateral]\nservices = 3\n",
@@ -195,11 +195,11 @@ fn impossible_thresholds_are_refused() {
         &[
             (
                 "vertical = 30\n",
-                r#"2: `vertical` in [thresholds] is `30`; expected counts for each window such as { "1m" = 30, "10m" = 50 }"#,
+                r#"2: `vertical` in [thresholds] is `30`; expected counts for each window such as { "1m" = 10, "10m" = 15, "1h" = 20, "24h" = 40 }"#,
             ),
             (
                 "vertical = 'off'\n",
-                r#"2: `vertical` in [thresholds] is `"off"`; expected counts for each window such as { "1m" = 30, "10m" = 50 }"#,
+                r#"2: `vertical` in [thresholds] is `"off"`; expected counts for each window such as { "1m" = 10, "10m" = 15, "1h" = 20, "24h" = 40 }"#,
             ),
             (
                 "vertical = { 1m = 0 }\n",
@@ -230,8 +230,8 @@ fn impossible_thresholds_are_refused() {
                 r#"2: `10m` in [thresholds.protocols] is `256`; expected a whole number from 2 to 255, or "off""#,
             ),
             (
-                "icmp = { 10m = 99999999999999999999 }\n",
-                r#"2: `10m` in [thresholds.icmp] is `99999999999999999999`; expected a whole number from 2 to 4294967295, or "off""#,
+                "icmp_lateral = { 10m = 99999999999999999999 }\n",
+                r#"2: `10m` in [thresholds.icmp_lateral] is `99999999999999999999`; expected a whole number from 2 to 4294967295, or "off""#,
             ),
             (
                 "vertical = { 1m = 60, 10m = 40 }\n",
@@ -239,15 +239,15 @@ fn impossible_thresholds_are_refused() {
             ),
             (
                 "vertical = { 1m = 60 }\n",
-                r#"2: `1m` is 60 and `10m` is 50 by default in [thresholds.vertical], so `1m` could never fire first; set it at or below `10m`, or to "off""#,
+                r#"2: `1m` is 60 and `10m` is 15 by default in [thresholds.vertical], so `1m` could never fire first; set it at or below `10m`, or to "off""#,
             ),
             (
-                "vertical = { 10m = 20 }\n",
-                r#"2: `1m` is 30 by default and `10m` is 20 in [thresholds.vertical], so `1m` could never fire first; set it at or below `10m`, or to "off""#,
+                "vertical = { 10m = 8 }\n",
+                r#"2: `1m` is 10 by default and `10m` is 8 in [thresholds.vertical], so `1m` could never fire first; set it at or below `10m`, or to "off""#,
             ),
             (
-                "flags = { 1m = 4 }\n",
-                r#"2: `1m` is 4 and `10m` is 3 by default in [thresholds.flags], so `1m` could never fire first; set it at or below `10m`, or to "off""#,
+                "flags = { 10m = 8 }\n",
+                r#"2: `10m` is 8 and `24h` is 5 by default in [thresholds.flags], so `10m` could never fire first; set it at or below `24h`, or to "off""#,
             ),
             (
                 "block_lateral = 'off'\n",

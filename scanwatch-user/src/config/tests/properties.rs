@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::super::network::parse_network;
 use super::super::parse;
 use super::full_example;
-use crate::policy::{Limit, Policy};
+use crate::policy::Policy;
 
 /// Text that is near enough to a configuration to get past the TOML parser now and then.
 const WORDS: &[&str] = &[
@@ -47,7 +47,7 @@ const WORDS: &[&str] = &[
     "hook = \"tc\"\n",
     "web = [\"tcp/80\", \"udp/1-65535\"]\n",
     "smb = [\"tcp/80\"]\n",
-    "vertical = { 1m = 99 }\n",
+    "vertical = { 1m = 9 }\n",
     "1m = 1\n",
     "10m = \"off\"\n",
     "quiet_s = -1\n",
@@ -99,9 +99,10 @@ fn check_policy(policy: &Policy) -> Result<(), TestCaseError> {
         prop_assert!(role.services.as_ref().is_none_or(|ids| !ids.is_empty()));
     }
     let t = &policy.thresholds;
-    for Limit { minute, ten_minutes } in [t.vertical, t.horizontal_lateral, t.icmp, t.flags, t.protocols] {
-        prop_assert!(minute.is_none_or(|m| m >= 2 && ten_minutes.is_none_or(|ten| m <= ten)));
-        prop_assert!(ten_minutes.is_none_or(|ten| ten >= 2));
+    for limit in [t.vertical, t.horizontal_lateral, t.icmp_lateral, t.flags, t.protocols] {
+        let counts = [limit.minute, limit.ten_minutes, limit.hour, limit.day];
+        let counts: Vec<u32> = counts.into_iter().flatten().collect();
+        prop_assert!(counts.iter().all(|count| *count >= 2) && counts.is_sorted());
     }
     Ok(())
 }

@@ -100,7 +100,12 @@ fn every_threshold_and_limit_of_the_example_is_read() {
         let other = match value {
             "\"alert\"" => "\"statistics\"".to_owned(),
             "\"statistics\"" => "\"alert\"".to_owned(),
-            table if table.contains("1m") => "{ \"1m\" = 21, \"10m\" = 22 }".to_owned(),
+            table if table.contains("1m") => {
+                "{ \"1m\" = 21, \"10m\" = 22, \"1h\" = 23, \"24h\" = 24 }".to_owned()
+            }
+            table if table.contains("tried") => "{ tried = 21, failed = 22 }".to_owned(),
+            table if table.contains("sources") => "{ sources = 21, ports = 22 }".to_owned(),
+            "\"auto\"" => "\"symmetric\"".to_owned(),
             table if table.contains("pairs") => "{ pairs = 21, hosts = 22, ports = 23 }".to_owned(),
             "2" => "3".to_owned(),
             "4" => "5".to_owned(),
@@ -112,7 +117,7 @@ fn every_threshold_and_limit_of_the_example_is_read() {
         assert_ne!(ok(&text), Policy::default(), "{key} = {other}");
         changed += 1;
     }
-    assert_eq!(changed, 4 + 13 + 9);
+    assert_eq!(changed, 4 + 29 + 9);
 }
 
 #[test]
@@ -246,23 +251,27 @@ fn expiry_may_be_a_bare_toml_date() {
 
 #[test]
 fn a_window_without_a_count_keeps_its_default_and_off_switches_it_off() {
-    let t = ok("[thresholds]\nvertical = { \"1m\" = 40 }\nicmp = { 10m = 90 }\narp = { 1m = \"off\" }\n\
-         flags = { 1m = \"off\", 10m = \"off\" }\nblock_lateral = { hosts = 7 }\n")
+    let t = ok("[thresholds]\nvertical = { \"1m\" = 12 }\nicmp_lateral = { 10m = 25, 24h = 99 }\narp = { 1m = \"off\" }\n\
+         flags = { 10m = \"off\", 24h = \"off\" }\nblock_lateral = { hosts = 7 }\nvertical_ways_in = { failed = 4 }\n\
+         silence_s = 5\nvisibility = \"one_way\"\n")
     .thresholds;
-    assert_eq!(t.vertical, Limit { minute: Some(40), ten_minutes: Some(50) });
-    assert_eq!(t.icmp, Limit { minute: Some(60), ten_minutes: Some(90) });
-    assert_eq!(t.arp, Limit { minute: None, ten_minutes: Some(100) });
-    assert_eq!(t.flags, Limit { minute: None, ten_minutes: None });
+    let limit = |minute, ten_minutes, hour, day| Limit { minute, ten_minutes, hour, day };
+    assert_eq!(t.vertical, limit(Some(12), Some(15), Some(20), Some(40)));
+    assert_eq!(t.icmp_lateral, limit(Some(15), Some(25), Some(60), Some(99)));
+    assert_eq!(t.arp, limit(None, Some(40), Some(80), None));
+    assert_eq!(t.flags, Limit::OFF);
     assert_eq!(t.block_lateral, BlockLimit { pairs: 60, hosts: 7, ports: 5 });
+    assert_eq!((t.vertical_ways_in.tried, t.vertical_ways_in.failed), (5, 4));
+    assert_eq!((t.silence, t.visibility), (Duration::from_secs(5), Sight::OneWay));
     assert_eq!(t.block_outbound, Thresholds::default().block_outbound);
 }
 
 #[test]
 fn a_section_may_be_written_as_a_table_of_its_own_or_with_dotted_keys() {
-    let t = ok("thresholds.vertical.1m = 20\n").thresholds;
-    assert_eq!(t.vertical, Limit { minute: Some(20), ten_minutes: Some(50) });
-    let t = ok("[thresholds.vertical]\n1m = 20\n10m = 0x20\n").thresholds;
-    assert_eq!(t.vertical, Limit { minute: Some(20), ten_minutes: Some(32) });
+    let t = ok("thresholds.vertical.1m = 11\n").thresholds;
+    assert_eq!((t.vertical.minute, t.vertical.ten_minutes), (Some(11), Some(15)));
+    let t = ok("[thresholds.vertical]\n1m = 11\n10m = 0x10\n").thresholds;
+    assert_eq!((t.vertical.minute, t.vertical.ten_minutes), (Some(11), Some(16)));
     assert_eq!(ok("limits = { quiet_s = 90 }\n").limits.quiet, Duration::from_secs(90));
 }
 

@@ -66,6 +66,12 @@ impl Desk<'_> {
 
     fn take(&mut self, source: &mut Source, index: usize, finding: &Finding) {
         let incident = &mut source.incidents[index];
+        if finding.escalates && incident.treatment == Treatment::Statistics {
+            self.ledger.closed(incident.treatment, incident.scope.kind);
+            self.ledger.opened(Treatment::Alert, incident.scope.direction, incident.scope.kind);
+            incident.treatment = Treatment::Alert;
+            incident.records = 0;
+        }
         if incident.scope.kind != Kind::Block && incident.scope.kind != finding.scope.kind {
             self.ledger.reshaped(incident.treatment, incident.scope.kind, finding.scope.kind);
             incident.reshape(finding);
@@ -93,7 +99,11 @@ impl Desk<'_> {
     }
 
     fn open(&mut self, source: &mut Source, finding: &Finding) {
-        let treatment = self.policy.directions.of(finding.scope.direction);
+        let treatment = if finding.escalates {
+            Treatment::Alert
+        } else {
+            self.policy.directions.of(finding.scope.direction)
+        };
         if self.has_room(treatment) {
             self.ledger.opened(treatment, finding.scope.direction, finding.scope.kind);
             let mut incident = Incident::open(&source.profile.key, finding, treatment, self.hasher);
@@ -179,6 +189,7 @@ fn home(incidents: &[Incident], finding: &Finding) -> Option<usize> {
     let other = || match finding.scope.kind {
         // The first scan to grow into a block becomes the block.
         Kind::Block => find(&|incident| overlaps(incident, finding)),
+        Kind::Distributed => None,
         Kind::Vertical | Kind::Horizontal => find(&|incident| is_part(incident, finding))
             .or_else(|| find(&|incident| is_within(incident, finding))),
     };

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use scanwatch_common::abi::{Address, CellFacts, Technique};
 
 use super::super::probe::Probe;
+use super::super::tool::Tally;
 use crate::policy::ZoneId;
 
 /// Targets shown.
@@ -22,6 +23,8 @@ pub struct Target {
     pub address: Address,
     /// Port, where the technique has one.
     pub port: Option<u16>,
+    /// It answered: what the scanner learned.
+    pub answered: bool,
 }
 
 /// Evidence of a scan.
@@ -30,6 +33,8 @@ pub struct Evidence {
     /// Targets with the lowest hashes: a uniform sample of the distinct pairs, the same whatever their order (a
     /// bottom-k sketch; Cohen and Kaplan, 2007).
     sample: BTreeMap<(u64, Technique), Target>,
+    /// Targets that answered, sampled in the same way.
+    answers: BTreeMap<(u64, Technique), Target>,
     networks: BTreeSet<u128>,
     zones: BTreeSet<ZoneId>,
     /// The host, while there is one.
@@ -38,6 +43,8 @@ pub struct Evidence {
     pub port: Only<u16>,
     /// Sizes of the probes.
     pub sizes: Sizes,
+    /// Marks of tools on them.
+    pub tools: Tally,
 }
 
 impl Evidence {
@@ -49,15 +56,13 @@ impl Evidence {
         if let Some(port) = port.filter(|_| probe.technique != Technique::Proto) {
             self.port.note(port);
         }
-        let key = (probe.element.pair, probe.technique);
-        if self.sample.len() < TARGETS_MAX
-            || self.sample.last_key_value().is_some_and(|(last, _)| key < *last)
-        {
-            self.sample.insert(key, Target { address: probe.target, port });
-        }
-        if self.sample.len() > TARGETS_MAX {
-            self.sample.pop_last();
-        }
+        keep(&mut self.sample, probe, Target { address: probe.target, port, answered: false });
+    }
+
+    /// Notes a target that answered.
+    pub fn note_answer(&mut self, probe: &Probe) {
+        let port = probe.has_port().then_some(probe.port);
+        keep(&mut self.answers, probe, Target { address: probe.target, port, answered: true });
     }
 
     /// Notes a target zone.
@@ -72,16 +77,30 @@ impl Evidence {
         self.networks.len() < NETWORKS_MAX && self.networks.insert(address >> (128 - bits))
     }
 
-    /// Sampled targets, in order of address and port.
+    /// Sampled targets, those that answered first, in order of address and port.
     #[must_use]
     pub fn targets(&self) -> Vec<Target> {
-        let sorted: BTreeSet<_> = self.sample.values().copied().collect();
-        sorted.into_iter().collect()
+        let answers: BTreeSet<_> = self.answers.values().copied().collect();
+        let others =
+            self.sample.values().filter(|target| !answers.contains(&Target { answered: true, ..**target }));
+        let others: BTreeSet<_> = others.copied().collect();
+        answers.into_iter().chain(others).take(TARGETS_MAX).collect()
     }
 
     /// Zones of the targets.
     pub fn zones(&self) -> impl Iterator<Item = ZoneId> {
         self.zones.iter().copied()
+    }
+}
+
+/// Keeps a target in a sample if its hash is among the lowest.
+fn keep(sample: &mut BTreeMap<(u64, Technique), Target>, probe: &Probe, target: Target) {
+    let key = (probe.element.pair, probe.technique);
+    if sample.len() < TARGETS_MAX || sample.last_key_value().is_some_and(|(last, _)| key < *last) {
+        sample.insert(key, target);
+    }
+    if sample.len() > TARGETS_MAX {
+        sample.pop_last();
     }
 }
 
@@ -166,7 +185,9 @@ mod tests {
             port,
             zone: 1,
             service: 0,
+            direction: crate::policy::Direction::Lateral,
             length: 40,
+            tool: crate::engine::tool::Tool::None,
             role: None,
             element: Element::of(Hasher::new(1), &target, port),
         }

@@ -8,11 +8,11 @@ pub use desk::Desk;
 pub use evidence::{Evidence, Target};
 pub use id::IncidentId;
 
-use scanwatch_common::abi::Cell;
-use scanwatch_common::sketch::Hasher;
+use scanwatch_common::abi::{Cell, Outcome, Technique};
+use scanwatch_common::sketch::{Estimate, Hasher, Sketch};
 
 use super::counts::{Counts, Part};
-use super::pairs::Pair;
+use super::pairs::{Marks, Pair};
 use super::probe::{Element, Probe};
 use super::role::RoleId;
 use super::scan::{CellView, Scope, Techniques};
@@ -21,10 +21,14 @@ use super::time::Timestamp;
 use super::verdict::{Finding, Rule};
 use super::window::Window;
 use crate::policy::{OTHER, Treatment};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Records of one incident are this far apart at least, detection and end apart.
 const RECORD_PERIOD: Duration = Duration::from_mins(1);
+/// Other addresses shown.
+const OTHERS_MAX: usize = 16;
 /// Growth of the number of pairs that is worth a record.
 const GROWTH: f64 = 10.0;
 
@@ -41,10 +45,22 @@ pub struct Incident {
     pub rule: Rule,
     /// The window in which it fired.
     pub window: Window,
+    /// The shortest window in which it shows as much as its rule asks for: how long a pause may be.
+    pace: Window,
     /// Distinct pairs, hosts and ports since it began.
     pub counts: Counts,
+    /// Distinct pairs that answered, were refused, and went on.
+    outcomes: Box<[Sketch; 3]>,
     /// What there is to show.
     pub evidence: Evidence,
+    /// Answers to it cannot be seen.
+    pub one_way: bool,
+    /// A stranger was answered where nothing was known to answer.
+    pub escalated: bool,
+    /// Other addresses of the scanner, or all of many scanners; bounded.
+    pub others: BTreeSet<IpAddr>,
+    /// How many there are.
+    pub others_count: u64,
     /// First seen.
     pub first: Timestamp,
     /// Last seen.
@@ -71,8 +87,14 @@ impl Incident {
             treatment,
             rule: finding.rule,
             window: finding.window,
+            pace: finding.pace(),
             counts: Counts::default(),
+            outcomes: Box::new([Sketch::EMPTY; 3]),
             evidence: Evidence::default(),
+            one_way: false,
+            escalated: false,
+            others: BTreeSet::new(),
+            others_count: 0,
             first: finding.first,
             last: finding.last,
             grew: finding.first,
@@ -87,11 +109,29 @@ impl Incident {
 
     /// Takes up what a finding of this scan holds.
     pub fn take(&mut self, finding: &Finding, hasher: Hasher) {
+        self.pace = self.pace.min(finding.pace());
+        self.one_way = finding.one_way;
+        self.escalated |= finding.escalates;
+        self.others_count = self.others_count.max(finding.others.len() as u64);
+        for other in &finding.others {
+            if self.others.len() < OTHERS_MAX && self.others.insert(*other) {
+                self.news = true;
+            }
+        }
         for lane in finding.scope.lanes.iter() {
             self.news |= self.scope.add_lane(lane) && lane.service != OTHER;
         }
         for pair in &finding.pairs {
-            self.add(&probe_of(pair, hasher, self.scope.budget));
+            let probe = probe_of(pair, hasher, self.scope.budget);
+            self.add(&probe);
+            let marks = [
+                (Outcome::Answered, pair.is_answered()),
+                (Outcome::Refused, pair.is_refused()),
+                (Outcome::Continued, pair.marks.has(Marks::CONTINUED)),
+            ];
+            for (outcome, _) in marks.into_iter().filter(|(_, is_marked)| *is_marked) {
+                self.note_outcome(&probe, outcome);
+            }
             self.last = self.last.max(pair.last);
         }
         for zone in &finding.zones {
@@ -116,6 +156,7 @@ impl Incident {
         self.evidence.note(probe);
         if is_new {
             self.evidence.sizes.add(probe.length);
+            self.evidence.tools.note(probe.tool);
             self.news |= self.evidence.note_network(probe);
         }
         let is_new_lane = self.scope.add_lane(probe.lane());
@@ -123,6 +164,43 @@ impl Incident {
         if is_new || is_new_lane {
             self.grew = self.grew.max(probe.at);
         }
+    }
+
+    /// Notes what became of a contact, where it is one of the scan's.
+    pub fn note_outcome(&mut self, probe: &Probe, outcome: Outcome) {
+        if self.scope.budget != probe.role {
+            return;
+        }
+        let is_probe_itself = probe.technique == Technique::Ack && outcome == Outcome::Refused;
+        if is_probe_itself && self.scope.takes(&self.counts, probe) {
+            self.add(probe);
+        }
+        if !self.counts.contains(Part::Pairs, probe.element.pair) {
+            return;
+        }
+        let place = match outcome {
+            Outcome::Tried => return,
+            Outcome::Answered => 0,
+            Outcome::Refused => 1,
+            Outcome::Continued => 2,
+        };
+        self.outcomes[place].insert(probe.element.pair);
+        if outcome == Outcome::Answered {
+            self.evidence.note_answer(probe);
+        }
+    }
+
+    /// Distinct pairs that answered, and that were refused.
+    #[must_use]
+    pub fn answered_and_refused(&self) -> (Estimate, Estimate) {
+        (self.outcomes[0].estimate(), self.outcomes[1].estimate())
+    }
+
+    /// True where the source went on with the conversations that were answered: it connects.
+    #[must_use]
+    pub fn connects(&self) -> bool {
+        let [answered, _, continued] = &*self.outcomes;
+        !continued.is_empty() && 2.0 * continued.estimate().count >= answered.estimate().count
     }
 
     /// Adds a cell of the kernel, if all of it belongs to the scan: probes whose records were lost are in it too.
@@ -157,10 +235,10 @@ impl Incident {
         self.news = true;
     }
 
-    /// True where nothing new was seen for the quiet time, or for the rule's window where that is longer.
+    /// True where nothing new was seen for the quiet time, or for the window that its pace fills where that is longer.
     #[must_use]
     pub fn is_over(&self, now: Timestamp, quiet: Duration) -> bool {
-        now.apart(self.grew) >= quiet.max(self.window.length())
+        now.apart(self.grew) >= quiet.max(self.pace.length())
     }
 
     /// True where a record is due: something is worth one, and the last is long enough ago.
@@ -189,7 +267,9 @@ fn probe_of(pair: &Pair, hasher: Hasher, role: Option<RoleId>) -> Probe {
         port: pair.port,
         zone: pair.zone,
         service: pair.service,
+        direction: pair.direction,
         length: pair.length,
+        tool: pair.tool,
         role,
         element: Element::of(hasher, &pair.target, pair.port),
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use scanwatch_common::abi::{EPOCH_S, Settings};
 use scanwatch_common::counters::Counter;
-use scanwatch_common::observe::observe;
+use scanwatch_common::observe::{Passage, observe};
 
 use super::build::{self, Ether, Segment, ether, icmp, icmpv6, ipv4, ipv6, sctp, tcp, udp};
 use crate::engine::{Action, Engine, IncidentEvent, Losses, Snapshot, Statistics, Timestamp};
@@ -48,10 +48,13 @@ pub struct Lab {
     pub events: Vec<IncidentEvent>,
     /// The ring is full: no record reaches the engine.
     pub ring_is_full: bool,
+    /// Every contact is answered.
+    pub is_answering: bool,
     /// What frames are put into.
     pub ether: Ether,
     tables: HostTables,
     now_ns: u64,
+    turn_ns: u64,
     source_port: u16,
 }
 
@@ -75,11 +78,18 @@ impl Lab {
             engine,
             events: Vec::new(),
             ring_is_full: false,
+            is_answering: false,
             ether: ether(),
             tables,
             now_ns: START_S * SECOND_NS,
+            turn_ns: TURN_NS,
             source_port: 40_000,
         }
+    }
+
+    /// Where everybody answers.
+    pub fn answering(policy: Policy) -> Self {
+        Self { is_answering: true, ..Self::new(policy) }
     }
 
     /// Where every pair counts from the first, so that limits are met exactly.
@@ -87,6 +97,11 @@ impl Lab {
         policy.limits.admit_internal = 1;
         policy.limits.admit_external = 1;
         Self::new(policy)
+    }
+
+    /// Judges less often, so that days pass quickly.
+    pub fn turns_a_second(&mut self, turns: u64) {
+        self.turn_ns = SECOND_NS / turns;
     }
 
     /// Seconds since the start.
@@ -99,7 +114,7 @@ impl Lab {
         #[allow(clippy::cast_sign_loss)]
         let end_ns = self.now_ns + (seconds * SECOND_NS as f64) as u64;
         loop {
-            let turn_ns = (self.now_ns / TURN_NS + 1) * TURN_NS;
+            let turn_ns = (self.now_ns / self.turn_ns + 1) * self.turn_ns;
             if turn_ns > end_ns {
                 self.now_ns = end_ns;
                 return;
@@ -143,7 +158,7 @@ impl Lab {
 
     pub fn frame(&mut self, frame: &[u8]) {
         self.tables.control.clock_ns = self.now_ns;
-        observe(frame, INTERFACE, &mut self.tables);
+        observe(frame, INTERFACE, Passage::IN, &mut self.tables);
         while let Some(novelty) = self.tables.next_novelty() {
             if !self.ring_is_full {
                 let at = Timestamp::from_ns(novelty.time_ns);
@@ -170,11 +185,17 @@ impl Lab {
     pub fn syn(&mut self, source: &str, target: &str, port: u16) {
         let from = self.next_source_port();
         self.segment(source, target, tcp(from, port));
+        if self.is_answering {
+            self.segment(target, source, tcp(port, from).flags(0x12).numbers(7, 8));
+        }
     }
 
     pub fn udp(&mut self, source: &str, target: &str, port: u16) {
         let from = self.next_source_port();
         self.segment(source, target, udp(from, port).payload(40));
+        if self.is_answering {
+            self.segment(target, source, udp(port, from).payload(40));
+        }
     }
 
     pub fn sctp(&mut self, source: &str, target: &str, port: u16) {

@@ -23,7 +23,7 @@ fn scans_are_found_by_cells_alone() {
         let mut lab = Lab::new(policy());
         lab.ring_is_full = true;
         scan(&mut lab);
-        lab.wait(300.0);
+        lab.wait(1_000.0);
         let detected = lab.the_detection();
         assert_eq!(detected.kind.name(), kind, "{}", detected.reason);
         assert_eq!(detected.scanner.mac, Some(super::build::MAC_SOURCE));
@@ -73,7 +73,7 @@ fn what_one_cell_mixes_is_not_blamed_on_the_scan() {
 
 #[test]
 fn quiet_machines_stay_quiet_by_cells_alone() {
-    let mut lab = Lab::new(policy());
+    let mut lab = Lab::answering(policy());
     lab.ring_is_full = true;
     for n in 1..=500 {
         lab.syn(SCANNER, &host_in("198.51.100", n), 443);

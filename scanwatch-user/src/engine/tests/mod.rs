@@ -3,6 +3,7 @@
 
 pub(crate) mod lab;
 
+mod actors;
 mod incidents;
 mod losses;
 mod memory;

@@ -1,132 +1,91 @@
-//! Many ports on each of many hosts.
+//! Many ports on many hosts.
 
-use scanwatch_common::abi::Technique;
+use std::collections::BTreeSet;
+
+use scanwatch_common::abi::{Address, Technique};
 
 use super::super::counts::Part;
-use super::super::facts::{Facts, is_partial, mean, union};
+use super::super::facts::{Contact, Facts, is_inside};
 use super::super::pairs::Pair;
-use super::super::scan::{Kind, Techniques};
-use super::rule::is_inside;
+use super::super::scan::{Kind, Lane, Techniques};
+use super::super::window::Window;
 use super::{Finding, Rule, Subject, Verdict};
 use crate::policy::BlockLimit;
 
-/// What is counted together.
-const GROUPS: [Techniques; 4] = [
-    Techniques::of(&[Technique::Syn]),
-    Techniques::of(&[Technique::Udp]),
-    Techniques::of(&[Technique::Sctp]),
-    Techniques::ODD,
-];
-/// A vertical and a horizontal scan that meet in a grid of this size are one block scan.
-const CROSSING: BlockLimit = BlockLimit { pairs: 25, hosts: 5, ports: 5 };
-
-/// Judges each group of techniques by itself.
+/// Judges TCP and UDP, each by itself; what vertical and horizontal scans explain is no block.
 pub fn judge(facts: &Facts, verdict: &mut Verdict) {
-    let (rule, limit) = limit_of(facts);
-    let counts = [(Part::Ports, limit.ports), (Part::Hosts, limit.hosts), (Part::Pairs, limit.pairs)]
-        .map(|(part, limit)| (part, u64::from(limit)));
-    for techniques in GROUPS {
-        if verdict.can_reach(facts, &counts, &facts.cells(techniques)) {
-            judge_group(facts, verdict, techniques, (rule, limit));
-        }
+    if facts.window != Window::TenMinutes {
+        return;
     }
-}
-
-fn limit_of(facts: &Facts) -> (Rule, BlockLimit) {
-    let thresholds = &facts.policy.thresholds;
-    if is_inside(facts.direction) {
+    let thresholds = &facts.context().policy.thresholds;
+    let inside = is_inside(facts.direction);
+    let (rule, limit) = if inside {
         (Rule::BlockLateral, thresholds.block_lateral)
     } else {
         (Rule::BlockOutbound, thresholds.block_outbound)
-    }
-}
-
-fn judge_group(
-    facts: &Facts,
-    verdict: &mut Verdict,
-    techniques: Techniques,
-    (rule, limit): (Rule, BlockLimit),
-) {
-    let mut pairs = facts.pairs(techniques);
-    pairs.retain(|pair| Facts::is_counted(pair));
-    let place = (facts.direction, facts.window);
-    let finding = Finding::new(place, Kind::Block, Subject::All(techniques), (rule, u64::from(limit.pairs)));
-    if let Some(grid) = grid(&pairs, limit) {
-        verdict.add(finding.with_pairs(facts.hasher, grid).completed(facts));
-        return;
-    }
-    let cells = || facts.cells(techniques).filter(|cell| Facts::is_counted_cell(cell));
-    let counts = union(facts.window, cells());
-    let total = counts.estimate(Part::Pairs);
-    // Every host on so many ports and every port on so many hosts, on average: no vertical scan beside a horizontal one.
-    let is_grid = mean(&counts, Part::Pairs, Part::Hosts) >= u64::from(limit.ports)
-        && mean(&counts, Part::Pairs, Part::Ports) >= u64::from(limit.hosts)
-        && total.rounded() >= u64::from(limit.pairs);
-    if is_partial(pairs.len(), total) && is_grid {
-        verdict.add(finding.with_pairs(facts.hasher, pairs).with_cells(cells()));
-    }
-}
-
-/// The pairs of all hosts that were each tried on enough ports, where hosts and pairs are enough too.
-fn grid<'a>(pairs: &[&'a Pair], limit: BlockLimit) -> Option<Vec<&'a Pair>> {
-    let mut grid = Vec::new();
-    let (mut hosts, mut distinct) = (0, 0);
-    for host in pairs.chunk_by(|a, b| a.target == b.target) {
-        // Several techniques may have tried one port.
-        let ports = host.chunk_by(|a, b| a.port == b.port).count();
-        if ports >= limit.ports as usize {
-            hosts += 1;
-            distinct += ports;
-            grid.extend_from_slice(host);
+    };
+    for technique in [Technique::Syn, Technique::Udp] {
+        let contacts: Vec<Contact> =
+            facts.contacts.iter().copied().filter(|contact| contact.pair.technique == technique).collect();
+        // Peers and partners of calls sit on high ports, one or two each.
+        let named_only = !inside || technique == Technique::Udp;
+        let is_bad = |contact: &&Contact| contact.counts() && (!named_only || facts.is_known(contact.pair));
+        let bad: Vec<&Pair> = contacts.iter().filter(is_bad).map(|contact| contact.pair).collect();
+        if (bad.len() as u64) < u64::from(limit.pairs) || 2 * bad.len() < contacts.len() {
+            continue;
+        }
+        let scattered: Vec<&Pair> =
+            bad.iter().copied().filter(|pair| !is_explained(facts, verdict, pair)).collect();
+        if is_grid(&bad, limit) || is_block(&scattered, limit) {
+            let subject = Subject::All(Techniques::of(&[technique]));
+            let finding = Finding::new(facts.place(), Kind::Block, subject, (rule, u64::from(limit.pairs)));
+            let pairs = contacts.iter().map(|contact| contact.pair);
+            verdict.add(finding.with_pairs(facts, pairs).completed(facts));
         }
     }
-    (hosts >= limit.hosts && distinct >= limit.pairs as usize).then_some(grid)
 }
 
-/// Makes one finding of a block and of what else is part of it. Called once for a direction, with its longest window.
-pub fn gather(facts: &Facts, verdict: &mut Verdict) {
-    cross(facts, verdict);
-    let here =
-        |finding: &Finding| finding.scope.direction == facts.direction && finding.scope.budget.is_none();
-    let (mut blocks, others): (Vec<_>, Vec<_>) =
-        verdict.findings.drain(..).partition(|finding| here(finding) && finding.scope.kind == Kind::Block);
+/// True where a pair is on a host or a lane that a scan of another shape was found on.
+fn is_explained(facts: &Facts, verdict: &Verdict, pair: &Pair) -> bool {
+    let lane = Lane::of(pair.technique, pair.service, pair.port);
+    let here = verdict.findings.iter().filter(|finding| finding.scope.direction == facts.direction);
+    here.into_iter().any(|finding| match finding.subject {
+        Subject::Host(technique, host) => technique == pair.technique && host == pair.target,
+        Subject::Lane(other) => other == lane,
+        Subject::All(_) | Subject::Budget(_) => false,
+    })
+}
+
+fn is_block(pairs: &[&Pair], limit: BlockLimit) -> bool {
+    let hosts: BTreeSet<Address> = pairs.iter().map(|pair| pair.target).collect();
+    let ports: BTreeSet<u16> = pairs.iter().map(|pair| pair.port).collect();
+    pairs.len() >= limit.pairs as usize
+        && hosts.len() >= limit.hosts as usize
+        && ports.len() >= limit.ports as usize
+}
+
+/// True where enough hosts were each tried on enough ports.
+fn is_grid(pairs: &[&Pair], limit: BlockLimit) -> bool {
+    let hosts = pairs.chunk_by(|a, b| a.target == b.target);
+    let many = hosts.filter(|host| host.len() >= limit.ports as usize);
+    let (hosts, pairs) = many.fold((0, 0), |(hosts, pairs), host| (hosts + 1, pairs + host.len()));
+    hosts >= limit.hosts as usize && pairs >= limit.pairs as usize
+}
+
+/// Makes one finding of a block and of what else is part of it.
+pub fn gather(verdict: &mut Verdict) {
+    let is_block = |finding: &Finding| finding.scope.budget.is_none() && finding.scope.kind == Kind::Block;
+    let (mut blocks, others): (Vec<_>, Vec<_>) = verdict.findings.drain(..).partition(is_block);
     for finding in others {
-        match blocks.iter_mut().find(|block| here(&finding) && holds(block, &finding)) {
+        let holds = |block: &&mut Finding| {
+            block.scope.direction == finding.scope.direction
+                && finding.scope.budget.is_none()
+                && finding.counts.share_in(Part::Pairs, &block.counts) >= 0.5
+        };
+        match blocks.iter_mut().find(holds) {
             Some(block) => block.merge(finding),
             None => verdict.findings.push(finding),
         }
     }
     verdict.findings.append(&mut blocks);
-}
-
-/// Finds a block where a vertical and a horizontal scan are about the same pairs, but none was found by itself.
-fn cross(facts: &Facts, verdict: &mut Verdict) {
-    let of = |kind: Kind| {
-        let is_here = move |finding: &&Finding| {
-            finding.scope.direction == facts.direction && finding.scope.kind == kind
-        };
-        verdict.findings.iter().filter(is_here)
-    };
-    if of(Kind::Block).next().is_some() || of(Kind::Vertical).next().is_none() {
-        return;
-    }
-    for techniques in GROUPS {
-        let mut pairs = facts.pairs(techniques);
-        pairs.retain(|pair| Facts::is_counted(pair));
-        let Some(grid) = grid(&pairs, CROSSING) else { continue };
-        let place = (facts.direction, facts.window);
-        let rule = (limit_of(facts).0, u64::from(CROSSING.pairs));
-        let block =
-            Finding::new(place, Kind::Block, Subject::All(techniques), rule).with_pairs(facts.hasher, grid);
-        let both = [Kind::Vertical, Kind::Horizontal];
-        if both.into_iter().all(|kind| of(kind).any(|finding| holds(&block, finding))) {
-            verdict.findings.push(block);
-            return;
-        }
-    }
-}
-
-/// True where most of a finding's pairs are the block's.
-fn holds(block: &Finding, finding: &Finding) -> bool {
-    finding.counts.share_in(Part::Pairs, &block.counts) >= 0.5
 }

@@ -15,7 +15,8 @@ const GRID: u64 = 5;
 pub fn judge(policy: &Policy, source: &Source, verdict: &mut Verdict) {
     for id in source.profile.roles.iter().copied() {
         let Some(hosts_max) = id.of(policy).and_then(|role| role.hosts_max) else { continue };
-        let cells: Vec<&SourceCell> = source.cells.iter().filter(|cell| cell.id.role == Some(id)).collect();
+        let cells: Vec<&SourceCell> =
+            source.cells.iter().filter(|cell| cell.id.role == Some(id) && cell.id.is_tried()).collect();
         let counts = union(Window::LONGEST, cells.iter().copied());
         let hosts = counts.estimate(Part::Hosts);
         // In the source's favour by one standard error: a proxy just below ten thousand hosts is within its budget.

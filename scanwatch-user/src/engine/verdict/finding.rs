@@ -1,6 +1,7 @@
 //! One scan as a rule found it.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use scanwatch_common::abi::{Address, Technique};
 use scanwatch_common::sketch::Hasher;
@@ -45,6 +46,12 @@ pub struct Finding {
     pub limit: u64,
     /// Distinct pairs, hosts and ports it is about.
     pub counts: Counts,
+    /// Answers to the source cannot be seen.
+    pub one_way: bool,
+    /// A stranger was answered where nothing was known to answer.
+    pub escalates: bool,
+    /// Other addresses of the same scanner, or all of many scanners.
+    pub others: Vec<IpAddr>,
     /// The pairs themselves, as far as they are remembered.
     pub pairs: Vec<Pair>,
     /// Zones of the targets that only cells tell of.
@@ -73,6 +80,9 @@ impl Finding {
             window,
             limit,
             counts: Counts::whole(),
+            one_way: false,
+            escalates: false,
+            others: Vec::new(),
             pairs: Vec::new(),
             zones: BTreeSet::new(),
             first: Timestamp::from_ns(u64::MAX),
@@ -82,7 +92,15 @@ impl Finding {
 
     /// With these pairs.
     #[must_use]
-    pub fn with_pairs<'a>(mut self, hasher: Hasher, pairs: impl IntoIterator<Item = &'a Pair>) -> Self {
+    pub fn with_pairs<'a>(mut self, facts: &Facts, pairs: impl IntoIterator<Item = &'a Pair>) -> Self {
+        let pairs: Vec<&Pair> = pairs.into_iter().collect();
+        self.one_way |= pairs.iter().any(|pair| facts.overview.is_blind(pair));
+        self.with_hashed(facts.context().hasher, pairs)
+    }
+
+    /// With these pairs, of whose answers nothing is said.
+    #[must_use]
+    pub fn with_hashed<'a>(mut self, hasher: Hasher, pairs: impl IntoIterator<Item = &'a Pair>) -> Self {
         for pair in pairs {
             let element = Element::of(hasher, &pair.target, pair.port);
             self.counts.insert(Part::Pairs, element.pair);
@@ -133,6 +151,16 @@ impl Finding {
             self.first = self.first.min(cell.first);
             self.last = self.last.max(cell.last);
         }
+    }
+
+    /// The shortest window in which as many pairs were new as the rule asks for.
+    #[must_use]
+    pub fn pace(&self) -> Window {
+        let fits = |window: &Window| {
+            let new = self.pairs.iter().filter(|pair| self.last.since(pair.first) < window.length());
+            new.count() as u64 >= self.limit
+        };
+        Window::ALL.into_iter().take_while(|window| *window < self.window).find(fits).unwrap_or(self.window)
     }
 
     /// True where both are about the same.

@@ -1,110 +1,160 @@
 //! Many hosts on one service, or on one port that is in no group.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use scanwatch_common::abi::{Technique, port_bucket};
+use scanwatch_common::abi::{Address, Technique, is_mapped};
 
-use super::super::counts::Part;
-use super::super::facts::{Facts, WELL_KNOWN, is_partial, mean, union};
+use super::super::facts::{Contact, Context, Facts, PEER, Status, WEB, WELL_KNOWN, is_inside};
 use super::super::pairs::Pair;
-use super::super::scan::{Kind, Lane, Techniques};
-use super::super::source::SourceCell;
-use super::rule::horizontal as rule_of;
+use super::super::probe::network_of;
+use super::super::scan::{Kind, Lane};
+use super::super::window::Window;
+use super::outage;
 use super::{Finding, Rule, Subject, Verdict};
-use crate::policy::OTHER;
+use crate::policy::{Direction, ServiceId};
 
-const JUDGED: Techniques = Techniques::of(&[Technique::Syn, Technique::Udp, Technique::Sctp]);
+/// What is known of one host on a lane.
+#[derive(Default)]
+struct Host {
+    bad: bool,
+    /// Answered, or known for longer than the window.
+    excused: bool,
+    blind: bool,
+}
+
+/// One service, or one port in no group, by one technique: its hosts and pairs.
+#[derive(Default)]
+pub(super) struct Hosts<'a> {
+    hosts: BTreeMap<Address, Host>,
+    /// Its pairs.
+    pub pairs: Vec<&'a Pair>,
+}
+
+/// Contacts by lane.
+pub(super) fn lanes<'a>(facts: &Facts<'a>) -> BTreeMap<Lane, Hosts<'a>> {
+    let is_web = |contact: &&Contact| facts.context().is_group(contact.pair.service, WEB);
+    let answered = facts.contacts.iter().filter(|contact| contact.status == Status::Ok);
+    let web: BTreeSet<Address> = answered.filter(is_web).map(|contact| contact.pair.target).collect();
+    let mut lanes: BTreeMap<Lane, Hosts> = BTreeMap::new();
+    for contact in &facts.contacts {
+        let pair = contact.pair;
+        // QUIC is blocked, TCP works.
+        let excused = contact.status == Status::Bad && is_web(&contact) && web.contains(&pair.target);
+        let lane = lanes.entry(Lane::of(pair.technique, pair.service, pair.port)).or_default();
+        let host = lane.hosts.entry(pair.target).or_default();
+        host.bad |= contact.status == Status::Bad && !excused;
+        host.excused |= excused || matches!(contact.status, Status::Ok | Status::Old);
+        host.blind |= contact.blind;
+        lane.pairs.push(pair);
+    }
+    lanes
+}
+
+/// The rule for a lane, and the share of its hosts that must have failed.
+pub(super) fn rule_of(context: &Context, direction: Direction, window: Window, lane: Lane) -> (Rule, f64) {
+    let inside = is_inside(direction);
+    let is = |name| context.is_group(lane.service, name);
+    let (rule, share) = if is(PEER) {
+        (if inside { Rule::HorizontalOutbound } else { Rule::HorizontalOutboundNoisy }, 0.9)
+    } else if context.is_sensitive(lane.service, direction) {
+        if inside {
+            (Rule::HorizontalLateralSensitive, 0.25)
+        } else {
+            (Rule::HorizontalOutboundSensitive, 0.5)
+        }
+    } else if inside {
+        (Rule::HorizontalLateral, 0.25)
+    } else if is(WEB) {
+        (Rule::HorizontalOutboundNoisy, if window == Window::Minute { 0.6 } else { 0.8 })
+    } else if lane.is_unnamed() && lane.port.is_none_or(|port| port >= WELL_KNOWN) {
+        (Rule::HorizontalOutboundNoisy, 0.9)
+    } else {
+        (Rule::HorizontalOutbound, 0.5)
+    };
+    (rule, if lane.technique == Technique::Udp { f64::max(share, 0.5) } else { share })
+}
 
 /// Judges each service and each unnamed port by itself.
 pub fn judge(facts: &Facts, verdict: &mut Verdict) {
-    let cells: Vec<&SourceCell> = facts.cells(JUDGED).collect();
-    // Cells that differ in nothing but the zone are side by side.
-    let lane = |cell: &SourceCell| (cell.id.technique, cell.id.service, cell.id.bucket);
-    for cells in cells.chunk_by(|a, b| lane(a) == lane(b)) {
-        if cells[0].id.service == OTHER {
-            unnamed(facts, verdict, cells);
-        } else {
-            named(facts, verdict, cells);
-        }
+    for (lane, hosts) in lanes(facts) {
+        let Some(broken) = hosts.broken(facts, lane) else { continue };
+        let finding = Finding::new(facts.place(), Kind::Horizontal, Subject::Lane(lane), broken);
+        verdict.add(finding.with_pairs(facts, hosts.pairs).completed(facts));
     }
 }
 
-/// The rule for a lane with its limit, where it is not off.
-fn limit_of(facts: &Facts, lane: Lane, port: u16) -> Option<(Rule, u64)> {
-    let rule = rule_of(facts.policy, facts.direction, lane.technique, lane.service, port)?;
-    Some((rule, rule.limit(&facts.policy.thresholds, facts.window)?))
-}
-
-fn named(facts: &Facts, verdict: &mut Verdict, cells: &[&SourceCell]) {
-    let lane = Lane { technique: cells[0].id.technique, service: cells[0].id.service, port: None };
-    let Some(broken) = limit_of(facts, lane, 0) else { return };
-    if !verdict.can_reach(facts, &[(Part::Hosts, broken.1)], &cells.iter().copied()) {
-        return;
-    }
-    let mut pairs = facts.pairs(Techniques::of(&[lane.technique]));
-    pairs.retain(|pair| pair.service == lane.service);
-    let hosts = pairs.chunk_by(|a, b| a.target == b.target).count();
-    let sketch = union(facts.window, cells.iter().copied()).estimate(Part::Hosts);
-    let count = if is_partial(hosts, sketch) { sketch.rounded() } else { hosts as u64 };
-    if count >= broken.1 {
-        let place = (facts.direction, facts.window);
-        let finding = Finding::new(place, Kind::Horizontal, Subject::Lane(lane), broken);
-        verdict.add(finding.with_pairs(facts.hasher, pairs).with_cells(cells.iter().copied()));
-    }
-}
-
-/// Ports in no group, of which a cell holds a sixteenth.
-fn unnamed(facts: &Facts, verdict: &mut Verdict, cells: &[&SourceCell]) {
-    let (technique, bucket) = (cells[0].id.technique, cells[0].id.bucket);
-    let any = Lane { technique, service: OTHER, port: None };
-    // Below and from 1024 the limits differ towards the internet.
-    let lowest = [0, WELL_KNOWN]
-        .into_iter()
-        .filter_map(|port| limit_of(facts, any, port))
-        .map(|broken| broken.1)
-        .min();
-    let Some(lowest) = lowest else { return };
-    if !verdict.can_reach(facts, &[(Part::Hosts, lowest)], &cells.iter().copied()) {
-        return;
-    }
-    let mut ports: BTreeMap<u16, Vec<&Pair>> = BTreeMap::new();
-    for pair in facts.pairs(Techniques::of(&[technique])) {
-        if pair.service == OTHER && port_bucket(pair.port) == bucket {
-            ports.entry(pair.port).or_default().push(pair);
-        }
-    }
-    let place = (facts.direction, facts.window);
-    let mut found = false;
-    for (port, pairs) in &ports {
-        let Some(broken) = limit_of(facts, any, *port).filter(|broken| pairs.len() as u64 >= broken.1) else {
-            continue;
+impl Hosts<'_> {
+    fn broken(&self, facts: &Facts, lane: Lane) -> Option<(Rule, u64)> {
+        let context = facts.context();
+        let limit = |rule: Rule| rule.limit(&context.policy.thresholds, facts.window);
+        let inside = is_inside(facts.direction);
+        let failed: Vec<&Address> = self
+            .hosts
+            .iter()
+            .filter(|(_, host)| host.bad && !host.excused)
+            .map(|(address, _)| address)
+            .collect();
+        let (rule, share) = rule_of(context, facts.direction, facts.window, lane);
+        let reaches = |n: &u64| {
+            let mut tried = self.hosts.len();
+            if failed.len() as u64 >= *n && rule == Rule::HorizontalOutboundNoisy {
+                tried += twins(facts);
+            }
+            failed.len() as u64 >= *n && failed.len() as f64 >= share * tried as f64
         };
-        let subject = Subject::Lane(Lane::of(technique, OTHER, *port));
-        let finding = Finding::new(place, Kind::Horizontal, subject, broken);
-        verdict.add(finding.with_pairs(facts.hasher, pairs.iter().copied()).completed(facts));
-        found = true;
+        let is_outage = || !inside && outage::is_there(facts.overview);
+        if let Some(n) = limit(rule).filter(reaches)
+            && !is_outage()
+        {
+            return Some((rule, n));
+        }
+        let sensitive = context.is_sensitive(lane.service, facts.direction);
+        if let Some(n) = limit(Rule::HorizontalNetwork)
+            && !inside
+            && !sensitive
+            && self.fails_in_one_network(&failed, n)
+            && !is_outage()
+        {
+            return Some((Rule::HorizontalNetwork, n));
+        }
+        let is_blind = || (inside || sensitive) && self.hosts.values().all(|host| host.blind);
+        let blind = limit(Rule::HorizontalBlind).filter(|n| self.hosts.len() as u64 >= *n);
+        blind.filter(|_| lane.technique != Technique::Udp && is_blind()).map(|n| (Rule::HorizontalBlind, n))
     }
-    if !found {
-        unnamed_by_sketches(facts, verdict, cells, &ports);
+
+    /// Nobody has business with a quarter-dead network of strangers.
+    fn fails_in_one_network(&self, failed: &[&Address], n: u64) -> bool {
+        if (failed.len() as u64) < n {
+            return false;
+        }
+        let mut networks: BTreeMap<u128, u64> = BTreeMap::new();
+        for address in failed.iter().filter(|address| is_mapped(address)) {
+            *networks.entry(network_of(address)).or_default() += 1;
+        }
+        networks.into_iter().any(|(network, failed)| {
+            let tried = self.hosts.keys().filter(|address| network_of(address) == network).count() as u64;
+            failed >= n && 4 * failed >= tried
+        })
     }
 }
 
-/// Where the pair table missed much: many hosts for each port on average are many hosts on some port.
-fn unnamed_by_sketches(
-    facts: &Facts,
-    verdict: &mut Verdict,
-    cells: &[&SourceCell],
-    ports: &BTreeMap<u16, Vec<&Pair>>,
-) {
-    let counts = union(facts.window, cells.iter().copied());
-    let seen = ports.values().map(Vec::len).sum();
-    let busiest = ports.iter().max_by_key(|(_, pairs)| pairs.len()).map(|(port, _)| *port);
-    let lane = Lane { technique: cells[0].id.technique, service: OTHER, port: busiest };
-    let Some(broken) = limit_of(facts, lane, busiest.unwrap_or(u16::MAX)) else { return };
-    if is_partial(seen, counts.estimate(Part::Pairs)) && mean(&counts, Part::Pairs, Part::Ports) >= broken.1 {
-        let place = (facts.direction, facts.window);
-        let finding = Finding::new(place, Kind::Horizontal, Subject::Lane(lane), broken);
-        let pairs = ports.values().flatten().copied();
-        verdict.add(finding.with_pairs(facts.hasher, pairs).with_cells(cells.iter().copied()));
+/// Hosts that answered the same machine under its other addresses: dead IPv6 is followed by IPv4 that works (RFC 8305).
+fn twins(facts: &Facts) -> usize {
+    let context = facts.context();
+    let profile = &facts.overview.source.profile;
+    if context.world.is_gateway(profile.mac, &profile.key.address) {
+        return 0;
     }
+    let start = facts.window.start(context.now);
+    let is_twin =
+        |key: &&super::super::source::SourceKey| is_mapped(&key.address) != is_mapped(&profile.key.address);
+    let twins = context.world.sources_of(profile.mac).filter(is_twin);
+    let pairs = twins.filter_map(|key| context.sources.get(key)).flat_map(|source| source.pairs.all());
+    let answered = pairs.filter(|pair| {
+        pair.last >= start
+            && pair.is_answered()
+            && !is_inside(pair.direction)
+            && context.is_group(pair.service as ServiceId, WEB)
+    });
+    answered.map(|pair| pair.target).collect::<BTreeSet<_>>().len()
 }

@@ -1,65 +1,43 @@
-//! The verdict: which of a source's doings are scans, by breadth.
+//! The verdict: which of a source's doings are scans, by breadth and failure together.
 //!
-//! A rule is a small function over [`Facts`]. Small numbers come from the pair table, which is exact; where the table
-//! did not see everything (records lost, more pairs than it holds), the sketches count.
+//! A rule is a small function over [`Facts`]. Small numbers come from the pair table, which is exact and knows the outcome
+//! of each pair; where the table did not see everything (records lost, more pairs than it holds), the sketches count.
+//! That failure tells a scan from ordinary work is the idea of threshold random walk (Jung et al., 2004); here it is
+//! judged in fixed windows, so that success is never banked as immunity.
 
 mod block;
 mod budget;
+mod fanout;
 mod finding;
 mod horizontal;
 mod odd;
+mod outage;
 mod rule;
+mod sketches;
 mod sweep;
 mod vertical;
+mod ways_in;
 
 pub use finding::{Finding, Subject};
 pub use rule::Rule;
 
-use scanwatch_common::sketch::Hasher;
-
-use super::counts::Part;
-use super::facts::Facts;
-use super::pairs::ROOM;
-use super::source::{Source, SourceCell};
+use super::facts::{Context, Facts, Overview};
+use super::fan::FanOut;
+use super::source::Source;
 use super::time::Timestamp;
 use super::window::Window;
-use crate::policy::{Direction, Policy};
-
-/// Count from which a source is near any limit, however high: its small table is then nearly full.
-const NEAR_MAX: f64 = ROOM as f64 * 0.75;
+use crate::policy::Direction;
 
 /// What was found about one source.
 #[derive(Debug, Default)]
 pub struct Verdict {
     /// Scans, each host of a vertical one and each lane of a horizontal one by itself.
     pub findings: Vec<Finding>,
-    /// Some count comes near what its rule asks for: this source's pairs are worth remembering.
-    pub near: bool,
+    /// When the source is to be judged again, even where nothing new is seen of it.
+    pub again: Option<Timestamp>,
 }
 
 impl Verdict {
-    /// True where the counts of cells can reach their limits. Where they can reach half of them, or as much as an ordinary
-    /// source's table holds, the source is near.
-    fn can_reach<'a>(
-        &mut self,
-        facts: &Facts,
-        limits: &[(Part, u64)],
-        cells: &(impl Iterator<Item = &'a SourceCell> + Clone),
-    ) -> bool {
-        let mut reached = true;
-        for (part, limit) in limits {
-            let limit = *limit as f64;
-            let near = (limit / 2.0).min(NEAR_MAX);
-            let at_most = facts.at_most(*part, cells.clone(), near);
-            if at_most < near {
-                return false;
-            }
-            reached &= at_most >= limit;
-        }
-        self.near = true;
-        reached
-    }
-
     /// Adds a finding, to the same finding of a shorter window where there is one.
     fn add(&mut self, finding: Finding) {
         match self.findings.iter_mut().find(|known| known.is_about(&finding)) {
@@ -69,24 +47,27 @@ impl Verdict {
     }
 }
 
-/// Judges a source that was rolled to `now`.
+/// Judges a source that was rolled to now. What is usual for it is kept in `fan`.
 #[must_use]
-pub fn judge(policy: &Policy, hasher: Hasher, source: &Source, now: Timestamp) -> Verdict {
+pub fn judge(context: Context, source: &Source, fan: &mut FanOut) -> Verdict {
     let mut verdict = Verdict::default();
+    let overview = Overview::new(context, source);
     for direction in directions(source) {
         for window in Window::ALL {
-            let facts = Facts::new(policy, hasher, source, (direction, window), now);
+            let facts = Facts::new(&overview, direction, window);
             vertical::judge(&facts, &mut verdict);
             horizontal::judge(&facts, &mut verdict);
-            block::judge(&facts, &mut verdict);
             odd::judge(&facts, &mut verdict);
             sweep::judge(&facts, &mut verdict);
-            if window == Window::LONGEST {
-                block::gather(&facts, &mut verdict);
-            }
+            block::judge(&facts, &mut verdict);
+            sketches::judge(&facts, &mut verdict);
         }
     }
-    budget::judge(policy, source, &mut verdict);
+    fanout::judge(&overview, fan);
+    fanout::release(&overview, fan, &mut verdict);
+    block::gather(&mut verdict);
+    budget::judge(context.policy, source, &mut verdict);
+    verdict.again = overview.next_outcome().into_iter().chain(fan.next()).min();
     verdict
 }
 
@@ -94,6 +75,10 @@ pub fn judge(policy: &Policy, hasher: Hasher, source: &Source, now: Timestamp) -
 fn directions(source: &Source) -> impl Iterator<Item = Direction> {
     let all = [Direction::Lateral, Direction::Outbound, Direction::Inbound, Direction::Transit];
     all.into_iter().filter(|direction| {
-        source.cells.iter().any(|cell| cell.id.role.is_none() && source.direction(cell.id.zone) == *direction)
+        source.pairs.all().iter().any(|pair| pair.direction == *direction)
+            || source
+                .cells
+                .iter()
+                .any(|cell| cell.id.role.is_none() && source.direction(cell.id.zone) == *direction)
     })
 }

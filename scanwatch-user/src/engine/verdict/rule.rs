@@ -1,122 +1,101 @@
-//! The rules' names and limits, and which of them a sweep falls under.
+//! The rules' names and limits.
 
-use scanwatch_common::abi::Technique;
-
-use super::super::facts::WELL_KNOWN;
 use super::super::window::Window;
-use crate::policy::{Direction, Limit, Policy, ServiceId, Thresholds};
+use crate::policy::{Limit, Thresholds};
 
-/// What made a source a scanner. Named as its threshold is in the configuration, so that who wants to tune it finds it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rule {
-    /// Distinct ports on one host.
-    Vertical,
-    /// Distinct well-known TCP ports on one host.
-    VerticalKnown,
-    /// Hosts inside on one sensitive service.
-    HorizontalLateralSensitive,
-    /// Hosts inside on one other service.
-    HorizontalLateral,
-    /// Hosts on the internet on one sensitive service.
-    HorizontalOutboundSensitive,
-    /// Hosts on the internet on one other service.
-    HorizontalOutbound,
-    /// Hosts on the internet where breadth alone is ordinary.
-    HorizontalOutboundNoisy,
-    /// Hosts asked by ICMP.
-    Icmp,
-    /// Addresses asked for by ARP.
-    Arp,
+macro_rules! rules {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal $(=> $field:ident)?,)+) => {
+        /// What made a source a scanner. Named as its threshold is in the configuration, so that who wants to tune it
+        /// finds it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Rule {
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl Rule {
+            /// Name in records and in the configuration.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// The counts by window; all off where the rule has more than one count.
+            #[allow(unused_variables)]
+            const fn counts(self, thresholds: &Thresholds) -> Limit {
+                match self { $(Self::$variant => rules!(@limit thresholds $($field)?),)+ }
+            }
+        }
+    };
+    (@limit $thresholds:ident $field:ident) => { $thresholds.$field };
+    (@limit $thresholds:ident) => { Limit::OFF };
+}
+
+rules! {
+    /// Failed ports on one host.
+    Vertical = "vertical" => vertical,
+    /// Failed well-known ports on one host.
+    VerticalKnown = "vertical_known" => vertical_known,
+    /// Well-known TCP ports on one host, whatever the outcome.
+    VerticalAny = "vertical_any" => vertical_any,
+    /// Ports on one host, answers unseen.
+    VerticalBlind = "vertical_blind" => vertical_blind,
+    /// Kinds of way in on one host.
+    VerticalWaysIn = "vertical_ways_in",
+    /// Failed hosts inside on one sensitive service.
+    HorizontalLateralSensitive = "horizontal_lateral_sensitive" => horizontal_lateral_sensitive,
+    /// Failed hosts inside on one other service.
+    HorizontalLateral = "horizontal_lateral" => horizontal_lateral,
+    /// Failed hosts on the internet on one sensitive service.
+    HorizontalOutboundSensitive = "horizontal_outbound_sensitive" => horizontal_outbound_sensitive,
+    /// Failed hosts on the internet on one other service.
+    HorizontalOutbound = "horizontal_outbound" => horizontal_outbound,
+    /// Failed hosts on the internet where some failure is ordinary.
+    HorizontalOutboundNoisy = "horizontal_outbound_noisy" => horizontal_outbound_noisy,
+    /// Failed hosts of one network on the internet.
+    HorizontalNetwork = "horizontal_network" => horizontal_network,
+    /// Hosts on one service, answers unseen.
+    HorizontalBlind = "horizontal_blind" => horizontal_blind,
+    /// New hosts inside on one sensitive service, whatever the outcome.
+    FanOutSensitive = "fan_out_sensitive" => fan_out_sensitive,
+    /// New hosts inside on one other service, whatever the outcome.
+    FanOut = "fan_out" => fan_out,
+    /// New hosts inside asked by ICMP, whatever the outcome.
+    FanOutIcmp = "fan_out_icmp" => fan_out_icmp,
+    /// Hosts inside asked by ICMP.
+    IcmpLateral = "icmp_lateral" => icmp_lateral,
+    /// Hosts on the internet asked by ICMP.
+    IcmpOutbound = "icmp_outbound" => icmp_outbound,
+    /// Addresses that nobody has.
+    Arp = "arp" => arp,
     /// Pairs probed with flags no stack sends.
-    Flags,
+    Flags = "flags" => flags,
+    /// Ports on one host that refused segments of no conversation.
+    RefusedPorts = "refused_ports" => refused_ports,
+    /// Hosts that refused segments of no conversation.
+    RefusedHosts = "refused_hosts" => refused_hosts,
     /// Uncommon IP protocols on one host.
-    Protocols,
+    Protocols = "protocols" => protocols,
     /// Hosts and ports inside.
-    BlockLateral,
+    BlockLateral = "block_lateral",
     /// Hosts and ports on the internet.
-    BlockOutbound,
+    BlockOutbound = "block_outbound",
+    /// One host by many sources.
+    Distributed = "distributed",
     /// More hosts than a role allows.
-    HostsMax,
+    HostsMax = "hosts_max",
 }
 
 impl Rule {
-    /// Name in records and in the configuration.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Vertical => "vertical",
-            Self::VerticalKnown => "vertical_known",
-            Self::HorizontalLateralSensitive => "horizontal_lateral_sensitive",
-            Self::HorizontalLateral => "horizontal_lateral",
-            Self::HorizontalOutboundSensitive => "horizontal_outbound_sensitive",
-            Self::HorizontalOutbound => "horizontal_outbound",
-            Self::HorizontalOutboundNoisy => "horizontal_outbound_noisy",
-            Self::Icmp => "icmp",
-            Self::Arp => "arp",
-            Self::Flags => "flags",
-            Self::Protocols => "protocols",
-            Self::BlockLateral => "block_lateral",
-            Self::BlockOutbound => "block_outbound",
-            Self::HostsMax => "hosts_max",
-        }
-    }
-
     /// The count at which the rule fires in a window; `None` where it is off, or has more than one count.
     #[must_use]
     pub fn limit(self, thresholds: &Thresholds, window: Window) -> Option<u64> {
-        let limit = match self {
-            Self::Vertical => thresholds.vertical,
-            Self::VerticalKnown => thresholds.vertical_known,
-            Self::HorizontalLateralSensitive => thresholds.horizontal_lateral_sensitive,
-            Self::HorizontalLateral => thresholds.horizontal_lateral,
-            Self::HorizontalOutboundSensitive => thresholds.horizontal_outbound_sensitive,
-            Self::HorizontalOutbound => thresholds.horizontal_outbound,
-            Self::HorizontalOutboundNoisy => thresholds.horizontal_outbound_noisy,
-            Self::Icmp => thresholds.icmp,
-            Self::Arp => thresholds.arp,
-            Self::Flags => thresholds.flags,
-            Self::Protocols => thresholds.protocols,
-            Self::BlockLateral | Self::BlockOutbound | Self::HostsMax => {
-                Limit { minute: None, ten_minutes: None }
-            }
-        };
+        let limit = self.counts(thresholds);
         let count = match window {
             Window::Minute => limit.minute,
             Window::TenMinutes => limit.ten_minutes,
+            Window::Hour => limit.hour,
+            Window::Day => limit.day,
         };
         count.map(u64::from)
     }
-}
-
-/// True where targets are inside: a stranger who tries many of our hosts is judged by the strict limits.
-#[must_use]
-pub const fn is_inside(direction: Direction) -> bool {
-    matches!(direction, Direction::Lateral | Direction::Inbound)
-}
-
-/// The rule for many hosts on one service, or on one unnamed port. `None` where breadth alone says nothing.
-///
-/// - UDP on a named group that is not sensitive (`dns`, `time`, `web`, `peer`, `voice`, `vpn`, `directory`, `radius` …):
-///   resolvers, clocks, calls and QUIC meet many hosts. From the internet to the inside it is judged all the same.
-/// - Towards the internet, groups `web` and `peer` and unnamed ports from 1024 are the noisy kind: browsing, and
-///   programs that try every peer they ever heard of.
-#[must_use]
-pub fn horizontal(
-    policy: &Policy,
-    direction: Direction,
-    technique: Technique,
-    service: ServiceId,
-    port: u16,
-) -> Option<Rule> {
-    let inside = is_inside(direction);
-    let rule = match policy.service(service) {
-        Some(group) if group.sensitive && inside => Rule::HorizontalLateralSensitive,
-        Some(group) if group.sensitive => Rule::HorizontalOutboundSensitive,
-        Some(_) if technique == Technique::Udp && direction != Direction::Inbound => return None,
-        _ if inside => Rule::HorizontalLateral,
-        Some(group) if matches!(group.name.as_str(), "web" | "peer") => Rule::HorizontalOutboundNoisy,
-        None if port >= WELL_KNOWN => Rule::HorizontalOutboundNoisy,
-        _ => Rule::HorizontalOutbound,
-    };
-    Some(rule)
 }

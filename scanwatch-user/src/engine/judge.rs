@@ -1,0 +1,259 @@
+//! When sources are judged, and what becomes of what is found.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use scanwatch_common::abi::{Side, Technique};
+
+use super::Engine;
+use super::facts::Context;
+use super::incident::Desk;
+use super::pairs::{Marks, Pair};
+use super::probe::ip_of;
+use super::record::IncidentEvent;
+use super::scan::Kind;
+use super::source::{Source, SourceKey};
+use super::targets::Shared;
+use super::time::Timestamp;
+use super::tool::Tool;
+use super::verdict::{self, Finding, Rule, Subject};
+use super::window::Window;
+use crate::policy::{Direction, ServiceId, ZoneId};
+
+/// Time between two looks at open incidents, which change by time alone.
+const TEND_PERIOD: Duration = Duration::from_secs(1);
+/// Pairs from which a source is judged once a [`CALM`], not at each call.
+const MANY: usize = 128;
+const CALM: Duration = Duration::from_secs(1);
+/// Time between two searches for sources that can be forgotten.
+const SWEEP_PERIOD: Duration = Duration::from_mins(1);
+
+impl Engine {
+    /// Judges the sources of which something is new, and records what open incidents have become. To be called soon
+    /// after something is new, and every few seconds in any case, for incidents end by time alone.
+    pub fn judge(&mut self, now: Timestamp) -> Vec<IncidentEvent> {
+        self.now = now;
+        self.began.get_or_insert(now);
+        let mut events = Vec::new();
+        for key in self.take_due(now) {
+            self.judge_source(key, now, &mut events);
+        }
+        if now.apart(self.tended) >= TEND_PERIOD {
+            self.judge_targets(now, &mut events);
+            for key in self.watched.clone() {
+                self.at_desk(key, now, &mut events, |desk, source| {
+                    desk.tend(source);
+                });
+            }
+            self.tended = now;
+        }
+        if now.apart(self.swept) >= SWEEP_PERIOD {
+            self.sources.sweep(now);
+            self.world.sweep(now);
+            self.pairs = self.sources.pairs();
+            self.swept = now;
+        }
+        events
+    }
+
+    /// Sources of which something is new, and those whose time has come.
+    fn take_due(&mut self, now: Timestamp) -> Vec<SourceKey> {
+        let mut keys = std::mem::take(&mut self.dirty);
+        let later = self.due.split_off(&(now.plus(Duration::from_nanos(1)), SourceKey::MIN));
+        for (_, key) in std::mem::replace(&mut self.due, later) {
+            if let Some(source) = self.sources.get_mut(&key) {
+                source.due = None;
+                if !source.dirty {
+                    source.dirty = true;
+                    keys.push(key);
+                }
+            }
+        }
+        keys
+    }
+
+    fn judge_source(&mut self, key: SourceKey, now: Timestamp, events: &mut Vec<IncidentEvent>) {
+        let Some(source) = self.sources.get_mut(&key) else { return };
+        source.dirty = false;
+        if source.pairs.all().len() >= MANY && now.apart(source.judged) < CALM {
+            let again = source.judged.plus(CALM);
+            self.remind(key, again.max(now));
+            return;
+        }
+        source.judged = now;
+        source.roll(now);
+        let mut fan = std::mem::take(&mut source.fan);
+        let Some(source) = self.sources.get(&key) else { return };
+        let context = Context {
+            policy: &self.policy,
+            hasher: self.hasher,
+            world: &self.world,
+            sources: &self.sources,
+            now,
+            began: self.began.unwrap_or(now),
+        };
+        let verdict = verdict::judge(context, source, &mut fan);
+        if let Some(source) = self.sources.get_mut(&key) {
+            source.fan = fan;
+        }
+        if let Some(again) = verdict.again {
+            self.remind(key, again);
+        }
+        let mut findings = verdict.findings;
+        self.escalate(&mut findings, now);
+        self.unmask(key, &mut findings);
+        if !findings.is_empty() {
+            self.at_desk(key, now, events, |desk, source| desk.settle(source, findings));
+        }
+    }
+
+    /// A stranger who scans and is answered by a port that was not known to answer is more than noise. What serves the
+    /// public is known to answer, but not to those who watch its few contacts each; so only other ports count, and none
+    /// while everything is new.
+    fn escalate(&self, findings: &mut [Finding], now: Timestamp) {
+        if self.began.is_none_or(|began| now.since(began) < self.policy.thresholds.learning) {
+            return;
+        }
+        let is_private =
+            |service: ServiceId| self.policy.service(service).is_none_or(|group| group.sensitive);
+        for finding in findings.iter_mut().filter(|finding| finding.scope.direction == Direction::Inbound) {
+            finding.escalates = finding.pairs.iter().any(|pair| {
+                pair.technique == Technique::Syn
+                    && pair.is_answered()
+                    && is_private(pair.service)
+                    && !self.world.was_serving((pair.target, pair.port), finding.first)
+            });
+        }
+    }
+
+    /// Several addresses behind one link-layer address that does not forward are one machine: who scans under decoys
+    /// (nmap's `-D`) is accused once, under the address that is its own as far as ARP tells.
+    fn unmask(&self, key: SourceKey, findings: &mut Vec<Finding>) {
+        const DECOYS_MIN: usize = 2;
+        let Some(source) = self.sources.get(&key).filter(|_| !findings.is_empty()) else { return };
+        let mac = source.profile.mac;
+        if self.world.is_gateway(mac, &key.address) {
+            return;
+        }
+        findings.retain_mut(|finding| {
+            let Some(target) = finding.pairs.first().map(|pair| pair.target) else { return true };
+            let tries = |source: &&Source| source.pairs.all().iter().any(|pair| pair.target == target);
+            let keys = self.world.sources_of(mac).filter(|other| **other != key);
+            let same: Vec<&Source> = keys.filter_map(|key| self.sources.get(key)).filter(tries).collect();
+            if same.len() < DECOYS_MIN {
+                return true;
+            }
+            finding.others = same.iter().map(|source| source.profile.address).collect();
+            if self.world.owns(mac, &key.address) {
+                return true;
+            }
+            let accused = |source: &&Source| {
+                source.incidents.iter().any(|incident| incident.scope.kind == finding.scope.kind)
+                    || self.world.owns(mac, &source.profile.key.address)
+            };
+            let is_accused =
+                source.incidents.iter().any(|incident| incident.scope.kind == finding.scope.kind);
+            is_accused || !same.iter().any(accused)
+        });
+    }
+
+    /// Opens or continues the incidents of scans that many sources share. They belong to no source, so to one of their
+    /// own, under the target's address and VLANs that no frame has.
+    fn judge_targets(&mut self, now: Timestamp, events: &mut Vec<IncidentEvent>) {
+        let limit = self.policy.thresholds.distributed;
+        for shared in self.targets.judge(&self.world, &self.sources, limit, now) {
+            let key = SourceKey { address: shared.target, vlan: [u16::MAX; 2] };
+            let policy = Arc::clone(&self.policy);
+            let make = || Source::new(&policy, key, &shared.target, Side::Internal);
+            let Some(source) = self.sources.get_or_insert(key, Side::Internal, make, |_| {}) else {
+                continue;
+            };
+            source.last = now;
+            let zone = source.profile.zone;
+            let finding = self.finding_of(&shared, zone);
+            self.at_desk(key, now, events, |desk, source| desk.settle(source, vec![finding]));
+        }
+    }
+
+    fn finding_of(&self, shared: &Shared, zone: ZoneId) -> Finding {
+        let direction = if shared.side == Side::External { Direction::Inbound } else { Direction::Lateral };
+        let limit = u64::from(self.policy.thresholds.distributed.ports);
+        let subject = Subject::Host(Technique::Syn, shared.target);
+        let place = (direction, Window::Hour);
+        let finding = Finding::new(place, Kind::Distributed, subject, (Rule::Distributed, limit));
+        let services = self.policy.service_table();
+        let pairs: Vec<Pair> = shared
+            .ports
+            .iter()
+            .map(|(port, (first, last))| Pair {
+                target: shared.target,
+                first: *first,
+                last: *last,
+                port: *port,
+                attempts: 1,
+                length: 0,
+                technique: Technique::Syn,
+                zone,
+                service: services.tcp[usize::from(*port)],
+                direction,
+                marks: Marks::TRIED,
+                tool: Tool::None,
+            })
+            .collect();
+        let mut finding = finding.with_hashed(self.hasher, &pairs);
+        finding.others = shared.sources.iter().map(|source| ip_of(&source.address)).collect();
+        finding
+    }
+
+    /// Has a source judged at a time, at the latest.
+    fn remind(&mut self, key: SourceKey, at: Timestamp) {
+        let Some(source) = self.sources.get_mut(&key) else { return };
+        if let Some(known) = source.due {
+            if known <= at {
+                return;
+            }
+            self.due.remove(&(known, key));
+        }
+        source.due = Some(at);
+        self.due.insert((at, key));
+    }
+
+    /// Ends every open incident.
+    pub fn finish(&mut self, now: Timestamp) -> Vec<IncidentEvent> {
+        let mut events = self.judge(now);
+        for key in self.watched.clone() {
+            self.at_desk(key, now, &mut events, |desk, source| {
+                desk.finish(source);
+            });
+        }
+        events
+    }
+
+    /// Does something about a source's incidents.
+    fn at_desk(
+        &mut self,
+        key: SourceKey,
+        now: Timestamp,
+        events: &mut Vec<IncidentEvent>,
+        act: impl FnOnce(&mut Desk, &mut Source),
+    ) {
+        let mut desk = Desk {
+            policy: &self.policy,
+            hasher: self.hasher,
+            names: &self.names,
+            losses: self.losses,
+            now,
+            ledger: &mut self.ledger,
+            events,
+        };
+        let has_incidents = self.sources.get_mut(&key).is_some_and(|source| {
+            act(&mut desk, source);
+            !source.incidents.is_empty()
+        });
+        if has_incidents {
+            self.watched.insert(key);
+        } else {
+            self.watched.remove(&key);
+        }
+    }
+}

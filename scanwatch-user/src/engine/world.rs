@@ -1,0 +1,214 @@
+//! What all sources together show: who is there, who serves, who forwards, and where answers can be seen.
+//!
+//! Everything is bounded. Where a table is full, nothing new is learnt until its oldest entries have gone.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use scanwatch_common::abi::{Address, Novelty, Outcome, Technique};
+
+use super::probe::network_of;
+use super::source::SourceKey;
+use super::time::Timestamp;
+use super::window::Window;
+use crate::policy::{Policy, Sight, ZoneId};
+
+/// Addresses and sockets remembered, each.
+const KNOWN_MAX: usize = 65_536;
+/// Link-layer addresses remembered.
+const MACS_MAX: usize = 16_384;
+/// Addresses of one link-layer address.
+const OWN_MAX: usize = 16;
+/// Hosts that answered unseen, for a pair of zones; more say no more.
+const UNSEEN_MAX: usize = 64;
+/// Initial hop limits of stacks: a packet that still has one was not forwarded.
+const INITIAL_TTL: [u8; 4] = [32, 64, 128, 255];
+
+type Mac = [u8; 6];
+
+/// What one link-layer address stands for.
+#[derive(Clone, Debug, Default)]
+struct Station {
+    /// Addresses whose conversations it forwards: two are enough to tell.
+    forwards: [Option<Address>; 2],
+    /// Addresses it claims in ARP.
+    claims: BTreeSet<Address>,
+    /// Sources that probed from it.
+    sources: BTreeSet<SourceKey>,
+}
+
+/// Whether answers are seen between two zones.
+#[derive(Clone, Debug, Default)]
+struct Road {
+    answers: u32,
+    unseen: BTreeSet<Address>,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct World {
+    alive: HashMap<Address, Timestamp>,
+    serving: HashMap<(Address, u16), (Timestamp, Timestamp)>,
+    stations: HashMap<Mac, Station>,
+    roads: HashMap<(ZoneId, ZoneId), Road>,
+}
+
+impl World {
+    /// Notes who sent the packet of a record, and what else it shows of others than its source.
+    pub fn note(
+        &mut self,
+        novelty: &Novelty,
+        source: SourceKey,
+        (technique, outcome): (Technique, Outcome),
+        at: Timestamp,
+    ) {
+        match outcome {
+            Outcome::Tried => {
+                self.is_alive(novelty.source, at);
+                if let Some(station) = self.station(novelty.mac) {
+                    if technique == Technique::Arp && station.claims.len() < OWN_MAX {
+                        station.claims.insert(novelty.source);
+                    }
+                    if station.sources.len() < OWN_MAX {
+                        station.sources.insert(source);
+                    }
+                }
+            }
+            Outcome::Continued => self.converses(novelty.mac, novelty.source, novelty.ttl, at),
+            Outcome::Answered => {
+                if matches!(technique, Technique::Syn | Technique::Sctp) {
+                    self.serves((novelty.target, novelty.target_port), at);
+                }
+                if technique == Technique::Arp
+                    && let Some(station) = self.station(novelty.mac)
+                    && station.claims.len() < OWN_MAX
+                {
+                    station.claims.insert(novelty.target);
+                }
+                match technique {
+                    Technique::Syn | Technique::Udp => {
+                        self.converses(novelty.mac, novelty.target, novelty.ttl, at);
+                    }
+                    _ => self.is_alive(novelty.target, at),
+                }
+            }
+            // An ICMP error quotes the probe; a reset is the target's own.
+            Outcome::Refused if novelty.flags & 4 != 0 => self.is_alive(novelty.target, at),
+            Outcome::Refused => {}
+        }
+    }
+
+    fn is_alive(&mut self, address: Address, at: Timestamp) {
+        if self.alive.len() < KNOWN_MAX || self.alive.contains_key(&address) {
+            self.alive.insert(address, at);
+        }
+    }
+
+    fn serves(&mut self, socket: (Address, u16), at: Timestamp) {
+        if self.serving.len() < KNOWN_MAX || self.serving.contains_key(&socket) {
+            self.serving.entry(socket).or_insert((at, at)).1 = at;
+        }
+    }
+
+    /// A packet of a conversation, whose address is no forgery: with a hop limit that no stack begins with it was
+    /// forwarded, and so its link-layer address is a router's.
+    fn converses(&mut self, mac: Mac, address: Address, ttl: u8, at: Timestamp) {
+        self.is_alive(address, at);
+        if INITIAL_TTL.contains(&ttl) || ttl == 0 {
+            return;
+        }
+        if let Some(station) = self.station(mac)
+            && !station.forwards.contains(&Some(address))
+            && let Some(free) = station.forwards.iter_mut().find(|place| place.is_none())
+        {
+            *free = Some(address);
+        }
+    }
+
+    /// The station behind a link-layer address; none for the zero address, which stands for no link layer at all.
+    fn station(&mut self, mac: Mac) -> Option<&mut Station> {
+        let has_room = mac != [0; 6] && (self.stations.len() < MACS_MAX || self.stations.contains_key(&mac));
+        has_room.then(|| self.stations.entry(mac).or_default())
+    }
+
+    /// True where the address was seen to send within the day.
+    #[must_use]
+    pub fn knows(&self, address: &Address) -> bool {
+        self.alive.contains_key(address)
+    }
+
+    /// True where the port was seen to serve within the day.
+    #[must_use]
+    pub fn is_serving(&self, socket: (Address, u16)) -> bool {
+        self.serving.contains_key(&socket)
+    }
+
+    /// True where the port was seen to serve before `then`.
+    #[must_use]
+    pub fn was_serving(&self, socket: (Address, u16), then: Timestamp) -> bool {
+        self.serving.get(&socket).is_some_and(|(first, _)| *first < then)
+    }
+
+    /// True where a link-layer address is a router's: it forwards others' conversations than those of `address`, or owns
+    /// addresses in several networks.
+    #[must_use]
+    pub fn is_gateway(&self, mac: Mac, address: &Address) -> bool {
+        let Some(station) = self.stations.get(&mac) else { return false };
+        let forwards = station.forwards.iter().flatten().any(|other| other != address);
+        let v4 = |claim: &&Address| scanwatch_common::abi::is_mapped(claim);
+        let networks: BTreeSet<u128> = station.claims.iter().filter(v4).map(network_of).collect();
+        forwards || networks.len() >= 2
+    }
+
+    /// The sources that probed from a link-layer address; none where it is unknown.
+    pub fn sources_of(&self, mac: Mac) -> impl Iterator<Item = &SourceKey> {
+        self.stations.get(&mac).into_iter().flat_map(|station| &station.sources)
+    }
+
+    /// True where a link-layer address claimed the address in ARP.
+    #[must_use]
+    pub fn owns(&self, mac: Mac, address: &Address) -> bool {
+        self.stations.get(&mac).is_some_and(|station| station.claims.contains(address))
+    }
+
+    /// Notes an answer between zones.
+    pub fn answered(&mut self, zones: (ZoneId, ZoneId)) {
+        let road = self.roads.entry(zones).or_default();
+        road.answers = road.answers.saturating_add(1);
+    }
+
+    /// Notes a host that must have answered, for the source went on, though no answer came by.
+    pub fn answered_unseen(&mut self, zones: (ZoneId, ZoneId), host: Address) {
+        let road = self.roads.entry(zones).or_default();
+        if road.unseen.len() < UNSEEN_MAX {
+            road.unseen.insert(host);
+        }
+    }
+
+    /// True where answers between the zones cannot be seen.
+    #[must_use]
+    pub fn is_one_way(&self, policy: &Policy, zones: (ZoneId, ZoneId)) -> bool {
+        match policy.thresholds.visibility {
+            Sight::Symmetric => false,
+            Sight::OneWay => true,
+            Sight::Auto => self
+                .roads
+                .get(&zones)
+                .is_some_and(|road| road.unseen.len() >= 2 && road.answers as usize * 10 < road.unseen.len()),
+        }
+    }
+
+    /// Forgets what a day has passed. Where answers are seen is learnt anew from time to time, for routes change.
+    pub fn sweep(&mut self, now: Timestamp) {
+        const DAY: Duration = Window::LONGEST.length();
+        self.alive.retain(|_, last| now.apart(*last) < DAY);
+        self.serving.retain(|_, (_, last)| now.apart(*last) < DAY);
+        if self.stations.len() >= MACS_MAX {
+            self.stations.clear();
+        }
+        for road in self.roads.values_mut().filter(|road| road.answers > 10_000) {
+            road.answers /= 2;
+            road.unseen.clear();
+        }
+    }
+}

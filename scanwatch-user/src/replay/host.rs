@@ -1,0 +1,56 @@
+//! The data plane in memory.
+
+use scanwatch_common::abi::{Cell, CellKey, Novelty, Side};
+use scanwatch_common::counters::Counter;
+use scanwatch_common::observe::{Passage, observe};
+
+use super::plane::DataPlane;
+use crate::host_tables::HostTables;
+use crate::kernel::KernelError;
+use crate::policy::Policy;
+
+/// Host tables under a policy.
+pub struct HostPlane {
+    tables: HostTables,
+}
+
+impl HostPlane {
+    /// A data plane that has seen nothing.
+    #[must_use]
+    pub fn new(policy: &Policy) -> Self {
+        Self { tables: HostTables::under(policy) }
+    }
+}
+
+impl DataPlane for HostPlane {
+    #[inline]
+    fn observe(&mut self, frame: &[u8], interface: u32, now_ns: u64) -> Result<(), KernelError> {
+        self.tables.control.clock_ns = now_ns;
+        observe(frame, interface, Passage::IN, &mut self.tables);
+        Ok(())
+    }
+
+    #[inline]
+    fn novelties(&mut self, mut take: impl FnMut(&Novelty)) {
+        while let Some(novelty) = self.tables.next_novelty() {
+            take(&novelty);
+        }
+    }
+
+    fn end_epoch(
+        &mut self,
+        epochs: u32,
+        mut take: impl FnMut(Side, &CellKey, &Cell),
+    ) -> Result<(), KernelError> {
+        for (side, key, cell) in self.tables.end_epoch() {
+            take(side, &key, &cell);
+        }
+        let control = &mut self.tables.control;
+        control.tick = control.tick.wrapping_add(epochs.saturating_sub(1));
+        Ok(())
+    }
+
+    fn counters(&self) -> Result<Vec<(Counter, u64)>, KernelError> {
+        Ok(Counter::ALL.iter().map(|counter| (*counter, self.tables.counter(*counter))).collect())
+    }
+}

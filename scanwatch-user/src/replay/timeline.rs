@@ -1,0 +1,203 @@
+//! Time, as the packets tell it: when epochs end, when the engine judges, and what a gap or a jump means.
+
+use std::time::Duration;
+
+use scanwatch_common::abi::{EPOCH_S, Settings};
+use scanwatch_common::counters::Counter;
+
+use super::plane::{DataPlane, FRAME_BYTES_SEEN};
+use crate::capture::{Packet, PacketClock, Step};
+use crate::engine::{Engine, IncidentEvent, Losses, Statistics, Timestamp};
+use crate::kernel::KernelError;
+
+const SECOND_NS: u64 = 1_000_000_000;
+const EPOCH_NS: u64 = EPOCH_S as u64 * SECOND_NS;
+/// Time from the first news to their verdict.
+const TURN_NS: u64 = SECOND_NS / 10;
+/// No time is that late.
+const NEVER: u64 = u64::MAX;
+
+/// Time that passes behind the last packet before the open incidents are ended: longer than the engine holds anything
+/// back, be it for an answer that may still come or for a second contact.
+pub const VERDICTS_SETTLE: Duration = Duration::from_secs(620);
+const SETTLE_NS: u64 = VERDICTS_SETTLE.as_secs() * SECOND_NS;
+
+/// Epochs of silence by which every UDP flow is forgotten; no more of a gap is told to the data plane, whose coarse clock
+/// comes round after some years.
+const SILENT_EPOCHS_MAX: u64 = 64;
+const _: () = assert!(SILENT_EPOCHS_MAX > Settings::DEFAULT.flow_idle_ticks as u64);
+
+/// Jumps back that are followed. A capture with more is no sequence of captures: its packets are in disorder, and ending
+/// everything at each of them would end in noise.
+const JUMPS_MAX: u64 = 100;
+
+/// A data plane and an engine on the time of a capture.
+pub struct Timeline<P> {
+    plane: P,
+    engine: Engine,
+    clock: PacketClock,
+    /// The last packet's time, as the clock has it; 0 before the first.
+    now_ns: u64,
+    /// End of the running epoch.
+    epoch_ends_ns: u64,
+    /// Something is new, and will be judged then.
+    judge_at_ns: u64,
+    events: Vec<IncidentEvent>,
+    jumps_back: u64,
+    cells_drained: u64,
+}
+
+impl<P: DataPlane> Timeline<P> {
+    /// A time line before its first packet.
+    #[must_use]
+    pub fn new(plane: P, engine: Engine) -> Self {
+        Self {
+            plane,
+            engine,
+            clock: PacketClock::new(),
+            now_ns: 0,
+            epoch_ends_ns: NEVER,
+            judge_at_ns: NEVER,
+            events: Vec::new(),
+            jumps_back: 0,
+            cells_drained: 0,
+        }
+    }
+
+    /// Lets time pass up to a packet, and observes it.
+    #[inline]
+    pub fn packet(&mut self, packet: &Packet<'_>) -> Result<(), KernelError> {
+        let now_ns = match self.clock.note(packet.time_ns) {
+            Step::Onward { now_ns } => now_ns,
+            Step::Jump { now_ns, .. } => self.jump_back(now_ns)?,
+        };
+        // The kernel takes 0 for its own clock. And where jumps are not followed any more, time stands still.
+        let now_ns = now_ns.max(1).max(self.now_ns);
+        if now_ns >= self.judge_at_ns.min(self.epoch_ends_ns) {
+            self.pass(now_ns)?;
+        } else if self.now_ns == 0 {
+            self.epoch_ends_ns = now_ns.saturating_add(EPOCH_NS);
+        }
+        self.now_ns = now_ns;
+        let frame = &packet.frame[..packet.frame.len().min(FRAME_BYTES_SEEN)];
+        self.plane.observe(frame, packet.interface, now_ns)?;
+        let Self { plane, engine, .. } = self;
+        let now = Timestamp::from_ns(now_ns);
+        plane.novelties(|novelty| engine.novelty(now, novelty, Timestamp::from_ns(novelty.time_ns)));
+        if self.judge_at_ns == NEVER && self.engine.is_dirty() {
+            self.judge_at_ns = now_ns.saturating_add(TURN_NS);
+        }
+        Ok(())
+    }
+
+    /// Lets the time pass in which the last verdicts settle, and ends whatever is open.
+    pub fn finish(&mut self) -> Result<(), KernelError> {
+        if self.now_ns == 0 {
+            return Ok(());
+        }
+        let end_ns = self.now_ns.saturating_add(SETTLE_NS);
+        self.pass(end_ns)?;
+        self.events.append(&mut self.engine.finish(Timestamp::from_ns(end_ns)));
+        Ok(())
+    }
+
+    /// Ends what was open at the old time; the time from which it goes on.
+    #[cold]
+    fn jump_back(&mut self, to_ns: u64) -> Result<u64, KernelError> {
+        self.jumps_back += 1;
+        if self.jumps_back > JUMPS_MAX {
+            return Ok(self.now_ns);
+        }
+        self.finish()?;
+        self.now_ns = 0;
+        self.epoch_ends_ns = NEVER;
+        self.judge_at_ns = NEVER;
+        Ok(to_ns)
+    }
+
+    /// Lets time pass, as the live agent would: news are judged after a turn, an epoch ends every ten seconds.
+    #[cold]
+    fn pass(&mut self, to_ns: u64) -> Result<(), KernelError> {
+        if self.judge_at_ns <= to_ns.min(self.epoch_ends_ns) {
+            self.judge(self.judge_at_ns);
+        }
+        if self.epoch_ends_ns > to_ns {
+            return Ok(());
+        }
+        let ended_ns = self.epoch_ends_ns;
+        let epochs = (to_ns - ended_ns) / EPOCH_NS + 1;
+        self.drain(epochs.min(SILENT_EPOCHS_MAX) as u32)?;
+        self.judge(ended_ns);
+        self.silence(ended_ns, to_ns);
+        self.epoch_ends_ns = ended_ns.saturating_add(epochs.saturating_mul(EPOCH_NS));
+        Ok(())
+    }
+
+    /// Judges at the ends of epochs in which there was nothing: each of the first ten minutes, and ever fewer then, so that
+    /// a gap of years takes no longer than one of an hour.
+    fn silence(&mut self, from_ns: u64, to_ns: u64) {
+        let mut at_ns = from_ns;
+        loop {
+            let silent_ns = at_ns - from_ns;
+            let step_ns = if silent_ns < SETTLE_NS { EPOCH_NS } else { silent_ns / 4 };
+            match at_ns.checked_add(step_ns) {
+                Some(next_ns) if next_ns <= to_ns => at_ns = next_ns,
+                _ => return,
+            }
+            self.judge(at_ns);
+        }
+    }
+
+    fn judge(&mut self, at_ns: u64) {
+        self.events.append(&mut self.engine.judge(Timestamp::from_ns(at_ns)));
+        self.judge_at_ns = if self.engine.is_dirty() { at_ns.saturating_add(TURN_NS) } else { NEVER };
+    }
+
+    fn drain(&mut self, epochs: u32) -> Result<(), KernelError> {
+        let Self { plane, engine, cells_drained, .. } = self;
+        plane.end_epoch(epochs, |side, key, cell| {
+            *cells_drained += 1;
+            let facts = &cell.facts;
+            let (first, last) = (Timestamp::from_ns(facts.first_ns), Timestamp::from_ns(facts.last_ns));
+            engine.cell(side, key, cell, first, last);
+        })?;
+        let counters = plane.counters()?;
+        let total = |wanted| counters.iter().filter(|(c, _)| *c == wanted).map(|(_, n)| n).sum();
+        engine.losses(Losses {
+            ring_lost: total(Counter::RingLost),
+            cells_refused: total(Counter::CellRefused),
+            // Nothing is observed meanwhile: what was created and is not drained by now is gone.
+            cells_evicted: total(Counter::CellCreated).saturating_sub(*cells_drained),
+        });
+        Ok(())
+    }
+
+    /// True where there are records to take.
+    #[inline]
+    #[must_use]
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    /// The records since the last call.
+    pub fn take_events(&mut self) -> Vec<IncidentEvent> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// Times at which the packets' times went back by more than disorder explains.
+    #[must_use]
+    pub fn jumps_back(&self) -> u64 {
+        self.jumps_back
+    }
+
+    /// How often each counter was counted.
+    pub fn counters(&self) -> Result<Vec<(Counter, u64)>, KernelError> {
+        self.plane.counters()
+    }
+
+    /// What the engine counted.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        self.engine.statistics()
+    }
+}
