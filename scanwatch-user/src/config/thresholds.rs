@@ -24,7 +24,7 @@ type CountsField = (&'static str, &'static str, &'static [CountField]);
 type TimeField = (&'static str, fn(&mut Thresholds) -> &mut Duration, u32, u32);
 type WindowField = (&'static str, fn(&mut Limit) -> &mut Option<u32>);
 
-const LIMITS: [LimitField; 21] = [
+const LIMITS: [LimitField; 22] = [
     ("vertical", |t| &mut t.vertical, PORTS_MAX),
     ("vertical_known", |t| &mut t.vertical_known, PORTS_MAX),
     ("vertical_any", |t| &mut t.vertical_any, PORTS_MAX),
@@ -39,6 +39,7 @@ const LIMITS: [LimitField; 21] = [
     ("fan_out_sensitive", |t| &mut t.fan_out_sensitive, HOSTS_MAX),
     ("fan_out", |t| &mut t.fan_out, HOSTS_MAX),
     ("fan_out_icmp", |t| &mut t.fan_out_icmp, HOSTS_MAX),
+    ("fan_out_mail", |t| &mut t.fan_out_mail, HOSTS_MAX),
     ("icmp_lateral", |t| &mut t.icmp_lateral, HOSTS_MAX),
     ("icmp_outbound", |t| &mut t.icmp_outbound, HOSTS_MAX),
     ("arp", |t| &mut t.arp, HOSTS_MAX),
@@ -151,7 +152,8 @@ fn read_limit(value: &Value, limit: &mut Limit, max: u32) -> Result<(), Fault> {
             *line = Some(value.line);
         }
     }
-    let counts = WINDOWS.iter().zip(given).filter_map(|((name, field), line)| Some((name, (*field(limit))?, line)));
+    let counts =
+        WINDOWS.iter().zip(given).filter_map(|((name, field), line)| Some((name, (*field(limit))?, line)));
     let counts: Vec<_> = counts.collect();
     for pair in counts.windows(2) {
         let ((short_name, short, short_line), (long_name, long, long_line)) = (pair[0], pair[1]);
@@ -185,7 +187,8 @@ fn read_counts(
     thresholds: &mut Thresholds,
     (example, fields): (&str, &[CountField]),
 ) -> Result<(), Fault> {
-    let section = value.section(format!("[thresholds.{}]", value.key), &format!("counts such as {example}"))?;
+    let section =
+        value.section(format!("[thresholds.{}]", value.key), &format!("counts such as {example}"))?;
     section.expect_keys(&fields.iter().map(|field| field.0).collect::<Vec<_>>())?;
     for (name, field, max) in fields {
         if let Some(value) = section.get(name) {

@@ -22,6 +22,8 @@ const TRACEROUTE: std::ops::RangeInclusive<u16> = 33434..=33689;
 pub const WELL_KNOWN: u16 = 1024;
 /// Programs of this group try every peer they ever heard of; a service by this name is nobody's way in.
 pub const PEER: &str = "peer";
+/// Mail servers.
+pub const MAIL: &str = "mail";
 /// Pages, where some failure is ordinary.
 pub const WEB: &str = "web";
 

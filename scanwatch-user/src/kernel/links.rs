@@ -166,7 +166,9 @@ impl LinkWatch {
                 RouteNetlinkMessage::DelLink(link) if is_of_interface(&link) => {
                     return Some(LinkEvent::Gone { index: link.header.index });
                 }
-                RouteNetlinkMessage::NewAddress(address) | RouteNetlinkMessage::DelAddress(address) => return Some(LinkEvent::Readdressed { index: address.header.index }),
+                RouteNetlinkMessage::NewAddress(address) | RouteNetlinkMessage::DelAddress(address) => {
+                    return Some(LinkEvent::Readdressed { index: address.header.index });
+                }
                 _ => {}
             }
         }

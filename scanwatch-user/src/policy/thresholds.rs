@@ -94,6 +94,8 @@ pub struct Thresholds {
     pub fan_out: Limit,
     /// New hosts inside asked by ICMP, whatever the outcome.
     pub fan_out_icmp: Limit,
+    /// New mail servers on the internet, whatever the outcome.
+    pub fan_out_mail: Limit,
     /// Hosts inside asked by ICMP, a third of them silent.
     pub icmp_lateral: Limit,
     /// Hosts on the internet asked by ICMP, a third of them silent.

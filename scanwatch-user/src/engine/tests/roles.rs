@@ -102,6 +102,21 @@ fn a_mail_relay_is_silent_and_an_unlisted_machine_on_mail_is_not() {
 }
 
 #[test]
+fn mail_that_every_server_takes_is_what_only_a_relay_may_send() {
+    let deliver = |source: &str| {
+        let mut lab = Lab::answering(with_roles());
+        for n in 0..200 {
+            lab.syn(source, &format!("203.0.{n}.25"), 25);
+            lab.wait(0.2);
+        }
+        lab.wait(20.0);
+        lab
+    };
+    deliver(RELAY).assert_silent("the relay");
+    assert_eq!(deliver(CLIENT).detected(), [("horizontal", "fan_out_mail", CLIENT.to_owned())]);
+}
+
+#[test]
 fn an_asset_manager_is_silent_and_an_unlisted_machine_that_does_the_same_is_a_block_scan() {
     let mut lab = Lab::new(with_roles());
     sweep_segment(&mut lab, MANAGER);

@@ -10,6 +10,7 @@ mod budget;
 mod fanout;
 mod finding;
 mod horizontal;
+mod mail;
 mod odd;
 mod outage;
 mod rule;
@@ -57,6 +58,7 @@ pub fn judge(context: Context, source: &Source, fan: &mut FanOut) -> Verdict {
             let facts = Facts::new(&overview, direction, window);
             vertical::judge(&facts, &mut verdict);
             horizontal::judge(&facts, &mut verdict);
+            mail::judge(&facts, &mut verdict);
             odd::judge(&facts, &mut verdict);
             sweep::judge(&facts, &mut verdict);
             block::judge(&facts, &mut verdict);

@@ -61,6 +61,8 @@ rules! {
     FanOut = "fan_out" => fan_out,
     /// New hosts inside asked by ICMP, whatever the outcome.
     FanOutIcmp = "fan_out_icmp" => fan_out_icmp,
+    /// New mail servers on the internet, whatever the outcome.
+    FanOutMail = "fan_out_mail" => fan_out_mail,
     /// Hosts inside asked by ICMP.
     IcmpLateral = "icmp_lateral" => icmp_lateral,
     /// Hosts on the internet asked by ICMP.
