@@ -2,16 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use scanwatch_common::abi::{Address, Technique, is_mapped};
+use scanwatch_common::abi::{Address, Outcome, Technique, is_mapped};
 
-use super::super::facts::{Contact, Context, Facts, PEER, Status, WEB, WELL_KNOWN, is_inside};
+use super::super::counts::Part;
+use super::super::facts::{Contact, Context, Facts, PEER, Status, WEB, WELL_KNOWN, is_inside, union};
 use super::super::pairs::Pair;
 use super::super::probe::network_of;
 use super::super::scan::{Kind, Lane};
+use super::super::source::SourceKey;
 use super::super::window::Window;
 use super::outage;
 use super::{Finding, Rule, Subject, Verdict};
-use crate::policy::{Direction, ServiceId};
+use crate::policy::Direction;
 
 /// What is known of one host on a lane.
 #[derive(Default)]
@@ -96,11 +98,11 @@ impl Hosts<'_> {
             .collect();
         let (rule, share) = rule_of(context, facts.direction, facts.window, lane);
         let reaches = |n: &u64| {
-            let mut tried = self.hosts.len();
+            let mut tried = self.hosts.len() as f64;
             if failed.len() as u64 >= *n && rule == Rule::HorizontalOutboundNoisy {
                 tried += twins(facts);
             }
-            failed.len() as u64 >= *n && failed.len() as f64 >= share * tried as f64
+            failed.len() as u64 >= *n && failed.len() as f64 >= share * tried
         };
         let is_outage = || !inside && outage::is_there(facts.overview);
         if let Some(n) = limit(rule).filter(reaches)
@@ -139,22 +141,21 @@ impl Hosts<'_> {
 }
 
 /// Hosts that answered the same machine under its other addresses: dead IPv6 is followed by IPv4 that works (RFC 8305).
-fn twins(facts: &Facts) -> usize {
+pub(super) fn twins(facts: &Facts) -> f64 {
     let context = facts.context();
     let profile = &facts.overview.source.profile;
     if context.world.is_gateway(profile.mac, &profile.key.address) {
-        return 0;
+        return 0.0;
     }
-    let start = facts.window.start(context.now);
-    let is_twin =
-        |key: &&super::super::source::SourceKey| is_mapped(&key.address) != is_mapped(&profile.key.address);
+    let is_twin = |key: &&SourceKey| is_mapped(&key.address) != is_mapped(&profile.key.address);
     let twins = context.world.sources_of(profile.mac).filter(is_twin);
-    let pairs = twins.filter_map(|key| context.sources.get(key)).flat_map(|source| source.pairs.all());
-    let answered = pairs.filter(|pair| {
-        pair.last >= start
-            && pair.is_answered()
-            && !is_inside(pair.direction)
-            && context.is_group(pair.service as ServiceId, WEB)
+    let answered = twins.filter_map(|key| context.sources.get(key)).map(|twin| {
+        let pages = twin.cells.iter().filter(|cell| {
+            cell.id.outcome == Outcome::Answered
+                && !is_inside(twin.direction(cell.id.zone))
+                && context.is_group(cell.id.service, WEB)
+        });
+        union(facts.window, pages).estimate(Part::Hosts).count
     });
-    answered.map(|pair| pair.target).collect::<BTreeSet<_>>().len()
+    answered.sum()
 }

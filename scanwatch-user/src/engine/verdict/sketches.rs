@@ -9,7 +9,7 @@ use super::super::counts::{Counts, Part};
 use super::super::facts::{Facts, is_partial, mean, union};
 use super::super::scan::{Kind, Lane, Techniques};
 use super::super::source::SourceCell;
-use super::horizontal::rule_of;
+use super::horizontal::{rule_of, twins};
 use super::{Finding, Rule, Subject, Verdict};
 use crate::policy::{Direction, OTHER};
 
@@ -113,7 +113,11 @@ fn hosts(facts: &Facts, verdict: &mut Verdict, technique: Technique, cells: &[&S
     let is_ordinary = technique == Technique::Udp
         && facts.direction != Direction::Inbound
         && !facts.context().is_sensitive(id.service, facts.direction);
-    let (low, failing) = failed(Part::Hosts, &counts, &answered(facts, cells));
+    let (low, mut failing) = failed(Part::Hosts, &counts, &answered(facts, cells));
+    if rule == Rule::HorizontalOutboundNoisy {
+        let tried = counts.estimate(Part::Hosts).count.max(1.0);
+        failing *= tried / (tried + twins(facts));
+    }
     let ports = if id.service == OTHER { counts.estimate(Part::Ports).count.max(1.0) } else { 1.0 };
     if !is_ordinary && low / ports >= limit as f64 && failing >= share.max(0.3) {
         let finding = Finding::new(facts.place(), Kind::Horizontal, Subject::Lane(lane), (rule, limit));

@@ -165,7 +165,8 @@ fn a_proxy_whose_ipv6_is_dead() {
     let hosts = net.internet(3_000);
     for n in 0..6_000 {
         let at = f64::from(n) * 0.06;
-        let which = net.below(14) * net.below(14) * net.below(14);
+        // More hosts than a pair table holds.
+        let which = net.below(54) * net.below(54);
         net.tcp(at, "2001:db8::8", &format!("2a01:{which:x}::1"), 443, Dropped);
         let fate = if net.chance(97) { Open } else { Dropped };
         net.tcp(at + 0.3, "10.1.0.8", &hosts[which as usize].clone(), 443, fate);
