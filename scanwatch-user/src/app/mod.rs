@@ -14,7 +14,7 @@ use scanwatch_common::abi::{EPOCH_S, Novelty, Side};
 use scanwatch_common::counters::Counter;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
-use crate::engine::{Engine, IncidentEvent, Losses, Timestamp};
+use crate::engine::{Engine, Losses, Record, Timestamp};
 use crate::kernel::{Kernel, LinkWatch, NoveltyRing, Options, WallClock};
 use crate::policy::Policy;
 use crate::sink::Sink;
@@ -144,7 +144,7 @@ impl<'a> Agent<'a> {
         self.write(&events)
     }
 
-    fn write(&mut self, events: &[IncidentEvent]) -> Result<bool> {
+    fn write(&mut self, events: &[Record]) -> Result<bool> {
         for event in events {
             if !self.sink.write(event).context("cannot write a record")? {
                 return Ok(false);

@@ -107,6 +107,7 @@ pub(super) const LIMITS: Limits = Limits {
     source_prefix_v6_external: 64,
     sources: 65_536,
     incidents: 4_096,
+    incidents_per_minute: 100,
     quiet: Duration::from_mins(1),
 };
 

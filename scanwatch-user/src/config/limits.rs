@@ -16,9 +16,10 @@ const ADMIT: (u8, u8) = (1, 15);
 const PREFIX_V6: (u8, u8) = (32, 128);
 const SOURCES: (usize, usize) = (64, 16_777_216);
 const INCIDENTS: (usize, usize) = (16, 1_048_576);
+const PER_MINUTE: (u32, u32) = (1, 1_048_576);
 const QUIET_S: (u64, u64) = (1, 86_400);
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "cells_internal",
     "cells_external",
     "admit_internal",
@@ -27,6 +28,7 @@ const KEYS: [&str; 9] = [
     "source_prefix_v6_external",
     "sources",
     "incidents",
+    "incidents_per_minute",
     "quiet_s",
 ];
 
@@ -43,6 +45,7 @@ pub(super) fn limits(top: &Section) -> Result<Limits, Fault> {
     read(&section, "source_prefix_v6_external", PREFIX_V6, &mut limits.source_prefix_v6_external)?;
     read(&section, "sources", SOURCES, &mut limits.sources)?;
     read(&section, "incidents", INCIDENTS, &mut limits.incidents)?;
+    read(&section, "incidents_per_minute", PER_MINUTE, &mut limits.incidents_per_minute)?;
     let mut quiet_s = limits.quiet.as_secs();
     read(&section, "quiet_s", QUIET_S, &mut quiet_s)?;
     limits.quiet = Duration::from_secs(quiet_s);

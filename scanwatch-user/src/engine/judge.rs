@@ -10,7 +10,7 @@ use super::facts::Context;
 use super::incident::Desk;
 use super::pairs::{Marks, Pair};
 use super::probe::ip_of;
-use super::record::IncidentEvent;
+use super::record::Record;
 use super::scan::Kind;
 use super::source::{Source, SourceKey};
 use super::targets::Shared;
@@ -31,7 +31,7 @@ const SWEEP_PERIOD: Duration = Duration::from_mins(1);
 impl Engine {
     /// Judges the sources of which something is new, and records what open incidents have become. To be called soon
     /// after something is new, and every few seconds in any case, for incidents end by time alone.
-    pub fn judge(&mut self, now: Timestamp) -> Vec<IncidentEvent> {
+    pub fn judge(&mut self, now: Timestamp) -> Vec<Record> {
         self.now = now;
         self.began.get_or_insert(now);
         let mut events = Vec::new();
@@ -45,6 +45,7 @@ impl Engine {
                     desk.tend(source);
                 });
             }
+            events.extend(self.flood.tend(now, self.losses).map(Box::new).map(Record::Flood));
             self.tended = now;
         }
         if now.apart(self.swept) >= SWEEP_PERIOD {
@@ -72,7 +73,7 @@ impl Engine {
         keys
     }
 
-    fn judge_source(&mut self, key: SourceKey, now: Timestamp, events: &mut Vec<IncidentEvent>) {
+    fn judge_source(&mut self, key: SourceKey, now: Timestamp, events: &mut Vec<Record>) {
         let Some(source) = self.sources.get_mut(&key) else { return };
         source.dirty = false;
         if source.pairs.all().len() >= MANY && now.apart(source.judged) < CALM {
@@ -159,7 +160,7 @@ impl Engine {
 
     /// Opens or continues the incidents of scans that many sources share. They belong to no source, so to one of their
     /// own, under the target's address and VLANs that no frame has.
-    fn judge_targets(&mut self, now: Timestamp, events: &mut Vec<IncidentEvent>) {
+    fn judge_targets(&mut self, now: Timestamp, events: &mut Vec<Record>) {
         let limit = self.policy.thresholds.distributed;
         for shared in self.targets.judge(&self.world, &self.sources, limit, now) {
             let key = SourceKey { address: shared.target, vlan: [u16::MAX; 2] };
@@ -219,13 +220,14 @@ impl Engine {
     }
 
     /// Ends every open incident.
-    pub fn finish(&mut self, now: Timestamp) -> Vec<IncidentEvent> {
+    pub fn finish(&mut self, now: Timestamp) -> Vec<Record> {
         let mut events = self.judge(now);
         for key in self.watched.clone() {
             self.at_desk(key, now, &mut events, |desk, source| {
                 desk.finish(source);
             });
         }
+        events.extend(self.flood.finish(now, self.losses).map(Box::new).map(Record::Flood));
         events
     }
 
@@ -234,7 +236,7 @@ impl Engine {
         &mut self,
         key: SourceKey,
         now: Timestamp,
-        events: &mut Vec<IncidentEvent>,
+        events: &mut Vec<Record>,
         act: impl FnOnce(&mut Desk, &mut Source),
     ) {
         let mut desk = Desk {
@@ -244,6 +246,7 @@ impl Engine {
             losses: self.losses,
             now,
             ledger: &mut self.ledger,
+            flood: &mut self.flood,
             events,
         };
         let has_incidents = self.sources.get_mut(&key).is_some_and(|source| {

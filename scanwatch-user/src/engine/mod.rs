@@ -15,6 +15,7 @@
 mod counts;
 mod facts;
 mod fan;
+mod flood;
 mod incident;
 mod interfaces;
 mod judge;
@@ -39,11 +40,13 @@ mod world;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use flood::FloodEvent;
 pub use incident::{IncidentId, Target};
 
 pub use probe::ip_of;
 pub use record::{
-    Action, IncidentEvent, Length, RoleNote, Scanner, Snapshot, Visibility, technique_names, transport,
+    Action, IncidentEvent, Length, Record, RoleNote, Scanner, Snapshot, Visibility, technique_names,
+    transport,
 };
 pub use role::RoleStatistics;
 pub use scan::{Kind, Techniques, technique_name};
@@ -63,6 +66,7 @@ use scanwatch_common::abi::{Address, Cell, CellKey, Novelty, Outcome, Settings, 
 use scanwatch_common::sketch::Hasher;
 use serde::Serialize;
 
+use flood::Flood;
 use interfaces::Interfaces;
 use probe::{Element, Probe};
 use role::{Coverage, covering};
@@ -100,6 +104,7 @@ pub struct Engine {
     world: World,
     targets: Targets,
     ledger: Ledger,
+    flood: Flood,
     losses: Losses,
     /// Sources of which something is new.
     dirty: Vec<SourceKey>,
@@ -131,6 +136,7 @@ impl Engine {
             world: World::default(),
             targets: Targets::default(),
             ledger: Ledger::default(),
+            flood: Flood::default(),
             losses: Losses::default(),
             dirty: Vec::new(),
             due: BTreeSet::new(),

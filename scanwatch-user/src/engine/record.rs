@@ -7,6 +7,7 @@ use scanwatch_common::sketch::Estimate;
 
 use super::Losses;
 use super::counts::Part;
+use super::flood::FloodEvent;
 use super::incident::{Incident, IncidentId, Target};
 use super::interfaces::Interfaces;
 use super::probe::ip_of;
@@ -30,6 +31,26 @@ pub enum Action {
 }
 
 /// A record to be written.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Record {
+    /// Of one incident.
+    Incident(Box<IncidentEvent>),
+    /// Of more scans than are reported one by one.
+    Flood(Box<FloodEvent>),
+}
+
+impl Record {
+    /// The record of an incident; `None` for that of a flood.
+    #[must_use]
+    pub fn incident(&self) -> Option<&IncidentEvent> {
+        match self {
+            Self::Incident(event) => Some(event),
+            Self::Flood(_) => None,
+        }
+    }
+}
+
+/// What became of an incident.
 #[derive(Clone, Debug, PartialEq)]
 pub struct IncidentEvent {
     /// What happened.

@@ -91,6 +91,8 @@ pub struct Limits {
     pub sources: usize,
     /// Open incidents at a time.
     pub incidents: usize,
+    /// Incidents opened within a minute; what begins beyond is gathered in one record.
+    pub incidents_per_minute: u32,
     /// Time without new breadth after which an incident ends; the rule's window where that is longer.
     pub quiet: Duration,
 }

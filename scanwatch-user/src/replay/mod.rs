@@ -28,7 +28,7 @@ use scanwatch_common::counters::Counter;
 
 use crate::app::FinalStatistics;
 use crate::capture::{Capture, CaptureError};
-use crate::engine::{Engine, IncidentEvent};
+use crate::engine::{Engine, Record};
 use crate::policy::Policy;
 use crate::sink::Sink;
 
@@ -130,7 +130,7 @@ fn play(
 }
 
 /// Writes records; false where nobody reads them.
-fn write(events: &[IncidentEvent], sink: &mut dyn Sink, progress: &mut Progress) -> Result<bool> {
+fn write(events: &[Record], sink: &mut dyn Sink, progress: &mut Progress) -> Result<bool> {
     if !events.is_empty() {
         // Both may be the same terminal.
         progress.clear();

@@ -7,7 +7,7 @@ use scanwatch_common::counters::Counter;
 
 use super::plane::{DataPlane, FRAME_BYTES_SEEN};
 use crate::capture::{Packet, PacketClock, Step};
-use crate::engine::{Engine, IncidentEvent, Losses, Statistics, Timestamp};
+use crate::engine::{Engine, Losses, Record, Statistics, Timestamp};
 use crate::kernel::KernelError;
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -42,7 +42,7 @@ pub struct Timeline<P> {
     epoch_ends_ns: u64,
     /// Something is new, and will be judged then.
     judge_at_ns: u64,
-    events: Vec<IncidentEvent>,
+    events: Vec<Record>,
     jumps_back: u64,
     cells_drained: u64,
 }
@@ -180,7 +180,7 @@ impl<P: DataPlane> Timeline<P> {
     }
 
     /// The records since the last call.
-    pub fn take_events(&mut self) -> Vec<IncidentEvent> {
+    pub fn take_events(&mut self) -> Vec<Record> {
         std::mem::take(&mut self.events)
     }
 

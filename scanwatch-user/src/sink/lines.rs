@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::{Observer, Sink, ecs};
-use crate::engine::IncidentEvent;
+use crate::engine::Record;
 
 /// Writes records as JSON Lines.
 #[derive(Debug)]
@@ -20,9 +20,9 @@ impl<W: Write> Lines<W> {
 }
 
 impl<W: Write> Sink for Lines<W> {
-    fn write(&mut self, event: &IncidentEvent) -> io::Result<bool> {
+    fn write(&mut self, record: &Record) -> io::Result<bool> {
         // In one piece: another program may write to the same place.
-        let mut line = serde_json::to_vec(&ecs::record(event, &self.observer))?;
+        let mut line = serde_json::to_vec(&ecs::record(record, &self.observer))?;
         line.push(b'\n');
         is_open(self.writer.write_all(&line).and_then(|()| self.writer.flush()))
     }

@@ -9,7 +9,7 @@ pub use lines::Lines;
 
 use std::io;
 
-use crate::engine::IncidentEvent;
+use crate::engine::Record;
 
 /// Who observed: what a record says about this program and its machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl Observer {
 pub trait Sink {
     /// Writes one record, which others can read when this returns. False where nobody will any more: a reader that has
     /// gone away is no error.
-    fn write(&mut self, event: &IncidentEvent) -> io::Result<bool>;
+    fn write(&mut self, record: &Record) -> io::Result<bool>;
 
     /// Makes sure that everything written has left the program.
     fn flush(&mut self) -> io::Result<()>;

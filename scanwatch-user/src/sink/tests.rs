@@ -5,17 +5,21 @@ use std::io;
 use serde_json::{Value, json};
 
 use super::{Lines, Observer, Sink, ecs};
-use crate::engine::IncidentEvent;
 use crate::engine::tests::lab::{Lab, host_in, network, policy, service};
+use crate::engine::{IncidentEvent, Record};
 use crate::policy::{INTERNET, Role, RoleKind};
 
 fn observer() -> Observer {
     Observer { hostname: "gw1".to_owned(), version: "1.2.3".to_owned() }
 }
 
+fn record(event: &IncidentEvent) -> Record {
+    Record::Incident(Box::new(event.clone()))
+}
+
 /// A document without the fields that are compared elsewhere: samples, and ids that follow from hashes.
 fn document(event: &IncidentEvent) -> Value {
-    let mut document = ecs::record(event, &observer());
+    let mut document = ecs::incident(event, &observer());
     let incident = event.snapshot.incident.to_string();
     assert_eq!(document["scanwatch"]["incident"]["id"], incident);
     assert_eq!(document["event"]["id"], format!("{incident}-{}", event.snapshot.sequence));
@@ -156,7 +160,7 @@ fn a_sweep_without_ports_has_no_port_anywhere() {
     assert_eq!(found["scanwatch"]["scan"]["services"], json!([]));
     assert_eq!(found["threat"]["technique"]["id"], json!(["T1018"]));
     assert!(found.get("destination").is_none());
-    let targets = ecs::record(event, &observer())["scanwatch"]["scan"]["targets"].clone();
+    let targets = ecs::incident(event, &observer())["scanwatch"]["scan"]["targets"].clone();
     assert_eq!(targets.as_array().unwrap().len(), 16);
     assert!(targets.as_array().unwrap().iter().all(|target| target.get("port").is_none()));
 }
@@ -167,7 +171,7 @@ fn targets_have_address_and_port() {
     lab.sweep("10.1.0.99", "10.2.0", 1..=30, 8983, 30.0);
     lab.sweep("10.1.0.99", "10.2.0", 31..=60, 8983, 30.0);
     lab.wait(4.0);
-    let found = ecs::record(&lab.events[0], &observer());
+    let found = ecs::incident(&lab.events[0], &observer());
     for target in found["scanwatch"]["scan"]["targets"].as_array().unwrap() {
         assert_eq!(target["port"], 8983);
         assert!(target["ip"].as_str().unwrap().starts_with("10.2.0."));
@@ -201,15 +205,71 @@ fn each_record_is_one_line_in_one_piece_and_a_closed_pipe_is_no_error() {
     lab.finish();
     let mut pipe = Pipe { lines_left: 2, written: Vec::new(), error: io::ErrorKind::BrokenPipe };
     let mut lines = Lines::new(&mut pipe, observer());
-    assert!(lines.write(&lab.events[0]).unwrap());
-    assert!(lines.write(&lab.events[1]).unwrap());
-    assert!(!lines.write(&lab.events[1]).unwrap(), "nobody reads any more");
+    assert!(lines.write(&record(&lab.events[0])).unwrap());
+    assert!(lines.write(&record(&lab.events[1])).unwrap());
+    assert!(!lines.write(&record(&lab.events[1])).unwrap(), "nobody reads any more");
     lines.flush().unwrap();
     let text = String::from_utf8(pipe.written).unwrap();
     assert!(text.ends_with('\n'));
     let documents: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(documents, [0, 1].map(|event| ecs::record(&lab.events[event], &observer())));
+    assert_eq!(documents, [0, 1].map(|event| ecs::incident(&lab.events[event], &observer())));
 
     let mut full = Pipe { lines_left: 0, written: Vec::new(), error: io::ErrorKind::StorageFull };
-    assert!(Lines::new(&mut full, observer()).write(&lab.events[0]).is_err());
+    assert!(Lines::new(&mut full, observer()).write(&record(&lab.events[0])).is_err());
+}
+
+#[test]
+fn a_flood_in_full() {
+    let mut policy = policy();
+    policy.limits.incidents_per_minute = 1;
+    let mut lab = Lab::new(policy);
+    for source in 1..=2 {
+        lab.ether = lab.ether.clone().from([2, 0, 0, 1, 0, source as u8]);
+        lab.scan_ports(&host_in("10.1.7", source), "10.2.0.10", 20_001..=20_040, 100.0);
+    }
+    lab.wait(5.0);
+    let [flood] = &lab.floods[..] else { panic!("{:?}", lab.floods) };
+    let mut found = ecs::record(&Record::Flood(Box::new(flood.clone())), &observer());
+    let id = found["scanwatch"]["incident"]["id"].as_str().unwrap().to_owned();
+    assert_eq!(found["event"]["id"], format!("{id}-1"));
+    for time in ["start", "end", "duration", "id"] {
+        found["event"].as_object_mut().unwrap().remove(time);
+    }
+    found.as_object_mut().unwrap().remove("@timestamp");
+    let reason = "A flood of scans: more begin than are reported one by one; gathered here so far: \
+                  1 (distinct sources: 1).";
+    assert_eq!(
+        found,
+        json!({
+            "ecs": { "version": "8.17.0" },
+            "event": {
+                "action": "flood-detected",
+                "category": ["network", "intrusion_detection"],
+                "dataset": "scanwatch.flood",
+                "kind": "alert",
+                "module": "scanwatch",
+                "reason": reason,
+                "sequence": 1,
+                "severity": 99,
+                "type": ["info"],
+            },
+            "message": reason,
+            "observer": {
+                "hostname": "gw1", "product": "scanwatch", "type": "ids", "vendor": "scanwatch", "version": "1.2.3"
+            },
+            "related": { "ip": ["10.1.7.2"] },
+            "rule": { "name": "incidents_per_minute", "ruleset": "scanwatch" },
+            "scanwatch": {
+                "flood": {
+                    "directions": { "internal": 1 },
+                    "kinds": { "vertical": 1 },
+                    "scans": 1,
+                    "services": [],
+                    "sources": 1,
+                },
+                "incident": { "id": id },
+                "losses": { "cells_evicted": 0, "cells_refused": 0, "ring_lost": 0 },
+            },
+        })
+    );
 }

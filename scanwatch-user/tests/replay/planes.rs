@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use scanwatch::capture::Packet;
-use scanwatch::engine::{Action, Engine, IncidentEvent};
+use scanwatch::engine::{Action, Engine, IncidentEvent, Record};
 use scanwatch::kernel::KernelError;
 use scanwatch::policy::Policy;
 use scanwatch::replay::{DataPlane, HostPlane, Timeline};
@@ -70,12 +70,17 @@ pub fn play(timeline: &mut Timeline<impl DataPlane>, traffic: &Traffic) {
     }
 }
 
+/// The records of incidents since the last call.
+pub fn incidents(timeline: &mut Timeline<impl DataPlane>) -> Vec<IncidentEvent> {
+    timeline.take_events().iter().filter_map(Record::incident).cloned().collect()
+}
+
 /// The records of a capture.
 pub fn records(traffic: &Traffic) -> Vec<IncidentEvent> {
     let mut timeline = host();
     play(&mut timeline, traffic);
     timeline.finish().unwrap();
-    timeline.take_events()
+    incidents(&mut timeline)
 }
 
 /// The records of an action.

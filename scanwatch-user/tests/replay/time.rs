@@ -4,7 +4,7 @@ use scanwatch::engine::Action;
 use scanwatch::replay::{FRAME_BYTES_SEEN, VERDICTS_SETTLE};
 use scanwatch_common::counters::Counter;
 
-use crate::planes::{blind, counter, host, of, play, records};
+use crate::planes::{blind, counter, host, incidents, of, play, records};
 use crate::traffic::{SECOND_NS, START_NS, Traffic};
 
 const SCANNER: &str = "10.1.0.66";
@@ -46,7 +46,7 @@ fn what_the_last_packets_did_is_judged_behind_the_end() {
     play(&mut timeline, &traffic);
     assert!(!timeline.has_events(), "all of it lies within one turn");
     timeline.finish().unwrap();
-    assert_eq!(of(Action::Detected, &timeline.take_events()).len(), 1);
+    assert_eq!(of(Action::Detected, &incidents(&mut timeline)).len(), 1);
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn a_jump_back_ends_what_is_open_and_time_begins_anew() {
     play(&mut timeline, &traffic);
     timeline.finish().unwrap();
     assert_eq!(timeline.jumps_back(), 1);
-    let records = timeline.take_events();
+    let records = incidents(&mut timeline);
     let seen: Vec<_> = records.iter().map(|r| (r.action, r.snapshot.scanner.address.to_string())).collect();
     let expected = [
         (Action::Detected, SCANNER.to_owned()),

@@ -79,7 +79,7 @@ fn unknown_keys_are_refused_with_the_known_ones() {
             ),
             (
                 "[limits]\nquiet = 60\n",
-                "2: unknown key `quiet` in [limits]; expected one of cells_internal, cells_external, admit_internal, admit_external, source_prefix_v6_internal, source_prefix_v6_external, sources, incidents, quiet_s",
+                "2: unknown key `quiet` in [limits]; expected one of cells_internal, cells_external, admit_internal, admit_external, source_prefix_v6_internal, source_prefix_v6_external, sources, incidents, incidents_per_minute, quiet_s",
             ),
             (
                 "\"a\\nb\" = 1\n",

@@ -4,8 +4,9 @@ use scanwatch_common::sketch::Hasher;
 
 use super::super::Losses;
 use super::super::counts::Part;
+use super::super::flood::Flood;
 use super::super::interfaces::Interfaces;
-use super::super::record::{Action, IncidentEvent, Scene};
+use super::super::record::{Action, IncidentEvent, Record, Scene};
 use super::super::scan::Kind;
 use super::super::source::{Profile, Source};
 use super::super::statistics::Ledger;
@@ -33,8 +34,10 @@ pub struct Desk<'a> {
     pub now: Timestamp,
     /// Counts incidents.
     pub ledger: &'a mut Ledger,
+    /// Gathers what finds no room.
+    pub flood: &'a mut Flood,
     /// Where records go.
-    pub events: &'a mut Vec<IncidentEvent>,
+    pub events: &'a mut Vec<Record>,
 }
 
 impl Desk<'_> {
@@ -95,7 +98,10 @@ impl Desk<'_> {
     }
 
     fn has_room(&self, treatment: Treatment) -> bool {
-        self.ledger.open(treatment) < self.policy.limits.incidents
+        let limits = &self.policy.limits;
+        self.ledger.open(treatment) < limits.incidents
+            && (treatment == Treatment::Statistics
+                || self.flood.has_room(self.now, limits.incidents_per_minute))
     }
 
     fn open(&mut self, source: &mut Source, finding: &Finding) {
@@ -106,6 +112,9 @@ impl Desk<'_> {
         };
         if self.has_room(treatment) {
             self.ledger.opened(treatment, finding.scope.direction, finding.scope.kind);
+            if treatment == Treatment::Alert {
+                self.flood.opened(self.now);
+            }
             let mut incident = Incident::open(&source.profile.key, finding, treatment, self.hasher);
             if let Some(covered) = finding.scope.budget.and_then(|role| source.covered(role)) {
                 incident.show(covered.clone());
@@ -120,6 +129,10 @@ impl Desk<'_> {
             return;
         }
         self.ledger.refused += 1;
+        if treatment == Treatment::Alert {
+            let who = self.hasher.endpoint(&source.profile.key.address).host();
+            self.flood.gather(self.policy, self.now, &source.profile, who, finding);
+        }
         let footprint = Footprint {
             scope: finding.scope.clone(),
             counts: finding.counts.clone(),
@@ -160,10 +173,8 @@ impl Desk<'_> {
         let sequence = incident.record(self.now);
         if incident.treatment == Treatment::Alert {
             let scene = Scene { policy: self.policy, names: self.names, losses: self.losses, now: self.now };
-            self.events.push(IncidentEvent {
-                action,
-                snapshot: scene.snapshot(action, profile, incident, sequence),
-            });
+            let snapshot = scene.snapshot(action, profile, incident, sequence);
+            self.events.push(Record::Incident(Box::new(IncidentEvent { action, snapshot })));
         }
     }
 }

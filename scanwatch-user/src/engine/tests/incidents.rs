@@ -2,6 +2,7 @@
 
 use super::lab::{Lab, host_in, policy};
 use crate::engine::Action;
+use crate::policy::Direction;
 
 const SCANNER: &str = "10.1.0.99";
 const SERVER: &str = "10.2.0.10";
@@ -292,6 +293,61 @@ fn beyond_the_limit_scans_are_counted_once_each_and_not_recorded() {
     assert_eq!(lab.statistics().incidents.vertical.open, 0);
     lab.scan_ports("10.1.7.99", SERVER, 1..=200, 100.0);
     assert_eq!(lab.snapshots(Action::Detected).len(), 4, "there is room again");
+}
+
+/// So many machines scan, each for a minute, begun at the same time.
+fn outbreak(lab: &mut Lab, machines: u16) {
+    for n in 0..30 {
+        for source in 1..=machines {
+            lab.ether = super::build::ether().from([2, 0, 0, 1, 0, source as u8]);
+            lab.syn(&host_in("10.1.7", source), &host_in("10.2.0", 1 + (n * 7 + source) % 200), 445);
+        }
+        lab.wait(2.0);
+    }
+}
+
+#[test]
+fn a_flood_of_scans_is_announced_and_counted_and_each_is_reported_as_soon_as_there_is_room() {
+    let mut policy = policy();
+    policy.limits.incidents_per_minute = 10;
+    let mut lab = Lab::new(policy);
+    outbreak(&mut lab, 25);
+    let [flood] = &lab.floods[..] else { panic!("{:?}", lab.floods) };
+    assert_eq!(lab.snapshots(Action::Detected).len(), 10);
+    assert_eq!((flood.action, flood.directions[&Direction::Lateral]), (Action::Detected, flood.scans));
+    outbreak(&mut lab, 25);
+    let updated = lab.floods.last().unwrap();
+    assert_eq!((updated.action, updated.scans, updated.sources.rounded()), (Action::Updated, 15, 15));
+    assert_eq!(updated.services, [("smb".to_owned(), 15)]);
+    outbreak(&mut lab, 25);
+    assert_eq!(lab.snapshots(Action::Detected).len(), 25, "each has its incident by now");
+    lab.wait(200.0);
+    let actions: Vec<Action> = lab.floods.iter().map(|flood| flood.action).collect();
+    assert_eq!(actions, [Action::Detected, Action::Updated, Action::Ended]);
+    assert!(lab.floods.iter().all(|other| other.id == lab.floods[0].id));
+}
+
+#[test]
+fn the_end_of_the_agent_ends_the_flood() {
+    let mut policy = policy();
+    policy.limits.incidents_per_minute = 2;
+    let mut lab = Lab::new(policy);
+    outbreak(&mut lab, 5);
+    lab.finish();
+    assert_eq!(lab.floods.last().map(|flood| (flood.action, flood.scans)), Some((Action::Ended, 3)));
+}
+
+#[test]
+fn what_is_counted_only_makes_no_flood() {
+    let mut policy = policy();
+    policy.limits.incidents_per_minute = 1;
+    let mut lab = Lab::new(policy);
+    for source in 1..=5 {
+        lab.scan_ports(&format!("198.51.100.{source}"), SERVER, 1..=100, 100.0);
+    }
+    lab.wait(100.0);
+    lab.assert_silent("the internet");
+    assert_eq!(lab.statistics().incidents.refused, 0);
 }
 
 #[test]

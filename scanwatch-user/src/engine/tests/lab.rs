@@ -8,7 +8,9 @@ use scanwatch_common::counters::Counter;
 use scanwatch_common::observe::{Passage, observe};
 
 use super::build::{self, Ether, Segment, ether, icmp, icmpv6, ipv4, ipv6, sctp, tcp, udp};
-use crate::engine::{Action, Engine, IncidentEvent, Losses, Snapshot, Statistics, Timestamp};
+use crate::engine::{
+    Action, Engine, FloodEvent, IncidentEvent, Losses, Record, Snapshot, Statistics, Timestamp,
+};
 use crate::host_tables::{Capacity, HostTables, ZonePrefix};
 use crate::policy::{Network, Policy, ServiceId, Zone};
 
@@ -46,6 +48,7 @@ pub fn service(policy: &Policy, name: &str) -> ServiceId {
 pub struct Lab {
     pub engine: Engine,
     pub events: Vec<IncidentEvent>,
+    pub floods: Vec<FloodEvent>,
     /// The ring is full: no record reaches the engine.
     pub ring_is_full: bool,
     /// Every contact is answered.
@@ -77,6 +80,7 @@ impl Lab {
         Self {
             engine,
             events: Vec::new(),
+            floods: Vec::new(),
             ring_is_full: false,
             is_answering: false,
             ether: ether(),
@@ -125,7 +129,8 @@ impl Lab {
                 self.end_epoch();
             }
             if self.engine.is_dirty() || ends(SECOND_NS) {
-                self.events.append(&mut self.engine.judge(Timestamp::from_ns(turn_ns)));
+                let records = self.engine.judge(Timestamp::from_ns(turn_ns));
+                self.take(records);
             }
         }
     }
@@ -153,7 +158,17 @@ impl Lab {
     /// The end of the agent: a last drain, and the end of every incident.
     pub fn finish(&mut self) {
         self.end_epoch();
-        self.events.append(&mut self.engine.finish(Timestamp::from_ns(self.now_ns)));
+        let records = self.engine.finish(Timestamp::from_ns(self.now_ns));
+        self.take(records);
+    }
+
+    fn take(&mut self, records: Vec<Record>) {
+        for record in records {
+            match record {
+                Record::Incident(event) => self.events.push(*event),
+                Record::Flood(event) => self.floods.push(*event),
+            }
+        }
     }
 
     pub fn frame(&mut self, frame: &[u8]) {
@@ -283,7 +298,7 @@ impl Lab {
     }
 
     pub fn assert_silent(&self, what: &str) {
-        assert!(self.events.is_empty(), "{what}: {:?}", self.detected());
+        assert!(self.events.is_empty() && self.floods.is_empty(), "{what}: {:?}", self.detected());
     }
 }
 

@@ -181,7 +181,7 @@ fn directions_follow_the_zones_of_source_and_target() {
         lab.wait(4.0);
         let snapshot = lab.the_detection();
         let event = lab.events.iter().find(|event| &event.snapshot == snapshot).unwrap();
-        let document = crate::sink::ecs::record(event, &crate::sink::Observer::on("lab"));
+        let document = crate::sink::ecs::incident(event, &crate::sink::Observer::on("lab"));
         assert_eq!(document["network"]["direction"], direction);
     }
 }

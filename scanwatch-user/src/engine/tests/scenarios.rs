@@ -49,7 +49,7 @@ fn a_vertical_scan_is_one_incident_with_its_ports_host_and_source() {
         assert_eq!(ended.scanner.interface.as_deref(), Some("office0"));
         assert_eq!(ended.targets.len(), 16);
         assert_eq!(ended.severity, Severity::High);
-        let document = ecs::record(lab.events.last().unwrap(), &Observer::on("lab"));
+        let document = ecs::incident(lab.events.last().unwrap(), &Observer::on("lab"));
         assert_eq!(document["scanwatch"]["scan"]["technique"], serde_json::json!(["syn"]));
         assert_eq!(document["network"]["direction"], "internal");
     }
@@ -63,7 +63,7 @@ fn tags_are_on_the_record_of_a_vertical_scan() {
         lab.ether = tags.into_iter().fold(lab.ether.clone(), super::build::Ether::tag);
         nmap_vertical(&mut lab, SCANNER, SERVER);
         lab.finish();
-        let document = ecs::record(lab.events.last().unwrap(), &Observer::on("lab"));
+        let document = ecs::incident(lab.events.last().unwrap(), &Observer::on("lab"));
         assert_eq!(lab.the_end().hosts.rounded(), 1);
         assert_eq!(document["network"]["vlan"]["id"], outer);
         assert_eq!(document["network"]["inner"]["vlan"]["id"].as_str().unwrap_or(""), inner);

@@ -1,5 +1,7 @@
 //! Records as documents of the Elastic Common Schema, with the fields that scanwatch adds under `scanwatch`.
 
+mod flood;
+
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -8,8 +10,8 @@ use serde_json::{Map, Value, json};
 
 use super::Observer;
 use crate::engine::{
-    Action, IncidentEvent, Kind, Snapshot, Timestamp, Visibility, attack_techniques, ip_of, technique_names,
-    transport,
+    Action, IncidentEvent, Kind, Record, Snapshot, Timestamp, Visibility, attack_techniques, ip_of,
+    technique_names, transport,
 };
 use crate::policy::Direction;
 
@@ -18,7 +20,16 @@ pub const ECS_VERSION: &str = "8.17.0";
 
 /// The document of a record.
 #[must_use]
-pub fn record(event: &IncidentEvent, observer: &Observer) -> Value {
+pub fn record(record: &Record, observer: &Observer) -> Value {
+    match record {
+        Record::Incident(event) => incident(event, observer),
+        Record::Flood(event) => flood::record(event, observer),
+    }
+}
+
+/// The document of an incident's record.
+#[must_use]
+pub fn incident(event: &IncidentEvent, observer: &Observer) -> Value {
     let snapshot = &event.snapshot;
     let mut document = json!({
         "@timestamp": time(snapshot.at),
@@ -26,7 +37,7 @@ pub fn record(event: &IncidentEvent, observer: &Observer) -> Value {
         "event": event_fields(event),
         "message": snapshot.reason,
         "network": network(snapshot),
-        "observer": observer_fields(snapshot, observer),
+        "observer": observer_fields(snapshot.scanner.interface.as_deref(), observer),
         "related": { "ip": related(snapshot) },
         "rule": { "name": snapshot.rule, "ruleset": "scanwatch" },
         "scanwatch": scanwatch(snapshot),
@@ -103,16 +114,20 @@ fn destination(snapshot: &Snapshot) -> Option<Value> {
     (!destination.is_empty()).then(|| destination.into())
 }
 
-fn network(snapshot: &Snapshot) -> Value {
-    let direction = match snapshot.direction {
+/// As `network.direction` has it.
+const fn direction_name(direction: Direction) -> &'static str {
+    match direction {
         Direction::Lateral => "internal",
         Direction::Outbound => "outbound",
         Direction::Inbound => "inbound",
         Direction::Transit => "external",
-    };
+    }
+}
+
+fn network(snapshot: &Snapshot) -> Value {
     let is_v6 = matches!(snapshot.scanner.address, IpAddr::V6(_));
     let mut network = Map::new();
-    network.insert("direction".into(), json!(direction));
+    network.insert("direction".into(), json!(direction_name(snapshot.direction)));
     network.insert("type".into(), json!(if is_v6 { "ipv6" } else { "ipv4" }));
     if let Some(transport) = transport(snapshot.techniques) {
         let transport = if is_v6 && transport == "icmp" { "ipv6-icmp" } else { transport };
@@ -128,7 +143,7 @@ fn network(snapshot: &Snapshot) -> Value {
     network.into()
 }
 
-fn observer_fields(snapshot: &Snapshot, observer: &Observer) -> Value {
+fn observer_fields(interface: Option<&str>, observer: &Observer) -> Value {
     let mut fields = json!({
         "hostname": observer.hostname,
         "product": "scanwatch",
@@ -136,7 +151,7 @@ fn observer_fields(snapshot: &Snapshot, observer: &Observer) -> Value {
         "vendor": "scanwatch",
         "version": observer.version,
     });
-    if let Some(interface) = &snapshot.scanner.interface {
+    if let Some(interface) = interface {
         fields["ingress"] = json!({ "interface": { "name": interface } });
     }
     fields
