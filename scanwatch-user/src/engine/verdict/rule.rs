@@ -13,6 +13,10 @@ macro_rules! rules {
         }
 
         impl Rule {
+            /// All rules.
+            #[cfg(test)]
+            const ALL: &[Self] = &[$(Self::$variant,)+];
+
             /// Name in records and in the configuration.
             #[must_use]
             pub const fn name(self) -> &'static str {
@@ -99,5 +103,30 @@ impl Rule {
             Window::Day => limit.day,
         };
         count.map(u64::from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Policy;
+
+    const DOCUMENT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/DETECTION.md"));
+
+    #[test]
+    fn every_rule_is_documented_with_the_numbers_it_has() {
+        let thresholds = Policy::default().thresholds;
+        for rule in Rule::ALL {
+            let name = rule.name();
+            assert!(DOCUMENT.contains(&format!("`{name}`")), "{name} is not documented");
+            let limits = Window::ALL.map(|window| rule.limit(&thresholds, window));
+            if limits.iter().all(Option::is_none) {
+                continue;
+            }
+            let row = DOCUMENT.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
+            let cells: Vec<&str> = row.unwrap_or_default().split('|').map(str::trim).skip(3).collect();
+            let expected = limits.map(|limit| limit.map_or_else(|| "off".to_owned(), |n| n.to_string()));
+            assert_eq!(cells.get(..4), Some(&expected.each_ref().map(String::as_str)[..]), "{name}");
+        }
     }
 }
