@@ -80,7 +80,7 @@ pub(super) const THRESHOLDS: Thresholds = Thresholds {
     fan_out_sensitive: limit(0, 50, 100, 150),
     fan_out: limit(0, 250, 500, 1_000),
     fan_out_icmp: limit(0, 100, 200, 0),
-    fan_out_mail: limit(0, 100, 200, 500),
+    fan_out_mail: limit(180, 0, 0, 0),
     icmp_lateral: limit(15, 30, 60, 120),
     icmp_outbound: limit(30, 60, 120, 0),
     arp: limit(20, 40, 80, 0),

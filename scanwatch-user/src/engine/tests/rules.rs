@@ -46,9 +46,6 @@ const RULES: &[Case] = &[
     ("horizontal_outbound", "horizontal", &[(30, 60), (100, 600)], |lab, n| {
         lab.syn(CLIENT, &format!("198.51.{n}.1"), 53);
     }),
-    ("fan_out_mail", "horizontal", &[(100, 600), (200, 3_600)], |lab, n| {
-        lab.syn(CLIENT, &format!("198.{}.{}.1", 51 + n / 250, n % 250), 25);
-    }),
     ("horizontal_outbound_noisy", "horizontal", &[(100, 60), (300, 600)], |lab, n| {
         lab.syn(CLIENT, &format!("198.{}.{}.1", 51 + n / 250, n % 250), 443);
     }),

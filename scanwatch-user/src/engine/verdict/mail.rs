@@ -1,4 +1,4 @@
-//! Mail to many servers of strangers, whatever the outcome: a machine that is no mail relay sends spam.
+//! Mail to more servers of strangers than a relay reaches, whatever the outcome: a machine that sends spam.
 //!
 //! Clients hand their mail to one or two servers of their own; only relays look up and reach the servers of all the
 //! recipients (RFC 5321, section 2.3.10), which is why access networks keep port 25 closed for everybody else (M3AAWG,
