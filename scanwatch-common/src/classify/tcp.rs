@@ -38,10 +38,11 @@ pub(super) fn classify(tcp: &Tcp) -> Result<Contact, Counter> {
             return Ok(answer(tcp, Technique::Syn, Outcome::Answered, Counter::TcpAnswered));
         }
         x if x == RST | ACK => {
-            // RFC 9293, 3.10.7.1: a closed port answers a segment without ACK by <SEQ=0><CTL=RST,ACK> …
+            // Who aborts a conversation counts its bytes on (RFC 9293, 3.10.5) …
             if tcp.sequence != 0 {
-                return Err(Counter::TcpReset);
+                return Ok(continued(tcp));
             }
+            // … and a closed port answers a segment without ACK by <SEQ=0><CTL=RST,ACK> (3.10.7.1) …
             return Ok(answer(tcp, Technique::Syn, Outcome::Refused, Counter::TcpRefused));
         }
         RST => {

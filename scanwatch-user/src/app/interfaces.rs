@@ -3,7 +3,9 @@
 use anyhow::Result;
 
 use crate::engine::Engine;
-use crate::kernel::{Attachment, Kernel, KernelError, LinkEvent, default_route_interface, interface_index};
+use crate::kernel::{
+    Attachment, Kernel, KernelError, Learned, LinkEvent, default_route_interface, interface_index,
+};
 use crate::policy::{Hook, Interface, Network, Policy};
 
 /// A configured interface and, while it is there, its index.
@@ -12,8 +14,8 @@ struct Watched {
     index: Option<u32>,
     /// The last failure to attach was logged: it is tried again every epoch, and said once.
     failed: bool,
-    /// Networks that are inside because of this interface's addresses.
-    learned: Vec<Network>,
+    /// What this interface's addresses teach.
+    learned: Learned,
 }
 
 /// All configured interfaces.
@@ -31,8 +33,7 @@ impl Interfaces {
         let mut all = Vec::with_capacity(wanted.len());
         for wanted in wanted {
             let attachment = attach(&wanted, kernel).await?;
-            engine.set_interface(attachment.index, &attachment.interface);
-            say(&attachment);
+            tell(&attachment, engine);
             let Attachment { index, learned, .. } = attachment;
             all.push(Watched { wanted, index: Some(index), failed: false, learned });
         }
@@ -42,17 +43,17 @@ impl Interfaces {
     /// Follows a change that the kernel told.
     pub(super) async fn changed(&mut self, event: LinkEvent, kernel: &mut Kernel, engine: &mut Engine) {
         match event {
-            LinkEvent::Gone { index } => self.gone(index, kernel),
+            LinkEvent::Gone { index } => self.gone(index, kernel, engine),
             LinkEvent::Readdressed { index } => {
                 if let Some(watched) = self.all.iter_mut().find(|w| w.index == Some(index)) {
-                    watched.learn_again(index, kernel).await;
+                    watched.learn_again(index, kernel, engine).await;
                 }
             }
             LinkEvent::Present { index, name } => {
                 // An interface may vanish and come back between two looks: then its index differs.
                 let stale = self.all.iter().find(|w| w.wanted.name == name).and_then(|w| w.index);
                 if let Some(stale) = stale.filter(|stale| *stale != index) {
-                    self.gone(stale, kernel);
+                    self.gone(stale, kernel, engine);
                 }
                 if let Some(watched) =
                     self.all.iter_mut().find(|w| w.wanted.name == name && w.index.is_none())
@@ -63,9 +64,10 @@ impl Interfaces {
         }
     }
 
-    fn gone(&mut self, index: u32, kernel: &mut Kernel) {
+    fn gone(&mut self, index: u32, kernel: &mut Kernel, engine: &mut Engine) {
         if let Some(watched) = self.all.iter_mut().find(|w| w.index == Some(index)) {
             kernel.detach(index);
+            engine.set_forwarding(index, &[]);
             watched.index = None;
             watched.failed = false;
             tracing::warn!("{}: the interface is gone; waiting for it to come back", watched.wanted.name);
@@ -95,8 +97,7 @@ impl Watched {
             Ok(attachment) => {
                 self.index = Some(attachment.index);
                 self.failed = false;
-                engine.set_interface(attachment.index, &attachment.interface);
-                say(&attachment);
+                tell(&attachment, engine);
                 self.learned = attachment.learned;
             }
             Err(error) => {
@@ -111,10 +112,13 @@ impl Watched {
 
 impl Watched {
     /// Follows a change of the interface's addresses.
-    async fn learn_again(&mut self, index: u32, kernel: &mut Kernel) {
+    async fn learn_again(&mut self, index: u32, kernel: &mut Kernel, engine: &mut Engine) {
         match kernel.learn(index).await {
             Ok(learned) if learned != self.learned => {
-                say_learned(&self.wanted.name, &learned);
+                engine.set_forwarding(index, &learned.forwarding);
+                if learned.inside != self.learned.inside {
+                    say_learned(&self.wanted.name, &learned.inside);
+                }
                 self.learned = learned;
             }
             Ok(_) => {}
@@ -126,6 +130,13 @@ impl Watched {
 async fn attach(wanted: &Interface, kernel: &mut Kernel) -> Result<Attachment, KernelError> {
     let index = interface_index(&wanted.name).await?;
     kernel.attach(&wanted.name, index, wanted.hook).await
+}
+
+/// Tells the engine of an interface, and the log.
+fn tell(attachment: &Attachment, engine: &mut Engine) {
+    engine.set_interface(attachment.index, &attachment.interface);
+    engine.set_forwarding(attachment.index, &attachment.learned.forwarding);
+    say(attachment);
 }
 
 fn say(attachment: &Attachment) {
@@ -144,8 +155,8 @@ fn say(attachment: &Attachment) {
         );
         tracing::info!("watching {interface} by {mode}");
     }
-    if !learned.is_empty() {
-        say_learned(interface, learned);
+    if !learned.inside.is_empty() {
+        say_learned(interface, &learned.inside);
     }
 }
 

@@ -1,9 +1,10 @@
 //! When sources are judged, and what becomes of what is found.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use scanwatch_common::abi::{Side, Technique};
+use scanwatch_common::abi::{Address, Side, Technique};
 
 use super::Engine;
 use super::facts::Context;
@@ -18,6 +19,7 @@ use super::time::Timestamp;
 use super::tool::Tool;
 use super::verdict::{self, Finding, Rule, Subject};
 use super::window::Window;
+use super::world::Mac;
 use crate::policy::{Direction, ServiceId, ZoneId};
 
 /// Time between two looks at open incidents, which change by time alone.
@@ -136,26 +138,34 @@ impl Engine {
         if self.world.is_gateway(mac, &key.address) {
             return;
         }
+        let is_own = |source: &Source| self.world.owns(mac, &source.profile.key.address);
+        let may_be_own = |source: &Source| !self.world.is_of_another(mac, &source.profile.key.address);
         findings.retain_mut(|finding| {
             let Some(target) = finding.pairs.first().map(|pair| pair.target) else { return true };
-            let tries = |source: &&Source| source.pairs.all().iter().any(|pair| pair.target == target);
-            let keys = self.world.sources_of(mac).filter(|other| **other != key);
-            let same: Vec<&Source> = keys.filter_map(|key| self.sources.get(key)).filter(tries).collect();
+            let same = self.behind(mac, key, &target);
             if same.len() < DECOYS_MIN {
                 return true;
             }
             finding.others = same.iter().map(|source| source.profile.address).collect();
-            if self.world.owns(mac, &key.address) {
+            let is_accused = |source: &Source| {
+                source.incidents.iter().any(|incident| incident.scope.kind == finding.scope.kind)
+            };
+            if is_own(source) || is_accused(source) {
                 return true;
             }
-            let accused = |source: &&Source| {
-                source.incidents.iter().any(|incident| incident.scope.kind == finding.scope.kind)
-                    || self.world.owns(mac, &source.profile.key.address)
-            };
-            let is_accused =
-                source.incidents.iter().any(|incident| incident.scope.kind == finding.scope.kind);
-            is_accused || !same.iter().any(accused)
+            let any = |of: &dyn Fn(&Source) -> bool| same.iter().any(|source| of(source));
+            let is_forged = !may_be_own(source) && any(&may_be_own);
+            !is_forged && !any(&is_own) && !any(&is_accused)
         });
+    }
+
+    /// The other sources behind a link-layer address that tried a target.
+    fn behind(&self, mac: Mac, key: SourceKey, target: &Address) -> Vec<&Source> {
+        let tries = |source: &&Source| source.pairs.all().iter().any(|pair| pair.target == *target);
+        let claimed = self.world.claims_of(mac).map(|address| SourceKey { address: *address, ..key });
+        let keys: BTreeSet<SourceKey> = self.world.sources_of(mac).copied().chain(claimed).collect();
+        let others = keys.iter().filter(|other| **other != key);
+        others.filter_map(|key| self.sources.get(key)).filter(tries).collect()
     }
 
     /// Opens or continues the incidents of scans that many sources share. They belong to no source, so to one of their

@@ -155,6 +155,12 @@ impl Engine {
         self.names.set(index, name);
     }
 
+    /// Sets the addresses that this host has on an interface, where it forwards: it asks there for whoever others look
+    /// for.
+    pub fn set_forwarding(&mut self, index: u32, addresses: &[Address]) {
+        self.world.set_forwarding(index, addresses);
+    }
+
     /// Takes a record of the ring; `at` is its time, `now` the time it is read. Records with an unknown technique, which
     /// no kernel program of this version makes, are left out.
     pub fn novelty(&mut self, now: Timestamp, novelty: &Novelty, at: Timestamp) {

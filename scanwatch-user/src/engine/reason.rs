@@ -66,7 +66,13 @@ fn what(snapshot: &Snapshot) -> String {
     } else {
         String::new()
     };
-    format!("tried {tried} on {target}{odd}")
+    let also = match (techniques.has(Technique::Icmp), techniques.has(Technique::Arp)) {
+        (true, true) => ", asked for by ICMP and ARP, too",
+        (true, false) => ", asked for by ICMP, too",
+        (false, true) => ", asked for by ARP, too",
+        (false, false) => "",
+    };
+    format!("tried {tried} on {target}{odd}{also}")
 }
 
 fn look_for(techniques: Techniques, target: &str, snapshot: &Snapshot) -> String {

@@ -45,12 +45,10 @@ impl Tool {
         /// IP and TCP headers without options, and with a maximum segment size.
         const BARE: u16 = 40;
         const WITH_MSS: u16 = 44;
+        const SYN: u8 = scanwatch_common::classify::tcp_flags::SYN;
         if !technique.is_tcp() || probe.window == 0 && probe.sequence == 0 {
-            return if technique == Technique::Udp && probe.ip_id == 54_321 {
-                Self::ZMap
-            } else {
-                Self::None
-            };
+            let is_fixed = matches!(technique, Technique::Udp | Technique::Icmp) && probe.ip_id == 54_321;
+            return if is_fixed { Self::ZMap } else { Self::None };
         }
         let v4 = is_mapped(&probe.target);
         let target =
@@ -64,7 +62,7 @@ impl Tool {
         } else if v4 && probe.ip_id == (folded & 0xffff) as u16 && probe.ip_id != 0 {
             Self::Masscan
         } else if matches!(probe.window, 1_024 | 2_048 | 3_072 | 4_096)
-            && probe.length == extra + if technique == Technique::Syn { WITH_MSS } else { BARE }
+            && probe.length == extra + if probe.flags & SYN != 0 { WITH_MSS } else { BARE }
         {
             Self::Nmap
         } else if probe.window == 512 && probe.length == extra + BARE {
@@ -122,11 +120,15 @@ mod tests {
             (Technique::Syn, Novelty { ip_id: 54_321, ..probe() }, Tool::ZMap),
             (Technique::Syn, Novelty { ip_id: folded, window: 1_024, length: 40, ..probe() }, Tool::Masscan),
             (Technique::Syn, Novelty { sequence: target, ..probe() }, Tool::Mirai),
-            (Technique::Syn, Novelty { window: 1_024, length: 44, ..probe() }, Tool::Nmap),
+            (Technique::Syn, Novelty { window: 1_024, length: 44, flags: 2, ..probe() }, Tool::Nmap),
+            (Technique::Flags, Novelty { window: 1_024, length: 44, flags: 3, ..probe() }, Tool::Nmap),
+            (Technique::Flags, Novelty { window: 1_024, length: 40, flags: 3, ..probe() }, Tool::None),
             (Technique::Syn, Novelty { window: 1_024, length: 60, ..probe() }, Tool::None),
             (Technique::Xmas, Novelty { window: 3_072, length: 40, ..probe() }, Tool::Nmap),
             (Technique::Syn, Novelty { window: 512, length: 40, ..probe() }, Tool::Hping3),
             (Technique::Udp, Novelty { sequence: 0, window: 0, ip_id: 54_321, ..probe() }, Tool::ZMap),
+            (Technique::Icmp, Novelty { sequence: 0, window: 0, ip_id: 54_321, ..probe() }, Tool::ZMap),
+            (Technique::Icmp, Novelty { sequence: 0, window: 0, ..probe() }, Tool::None),
         ];
         for (technique, probe, tool) in cases {
             assert_eq!(Tool::of(technique, &probe), tool, "{probe:?}");

@@ -24,7 +24,8 @@ const UNSEEN_MAX: usize = 64;
 /// Initial hop limits of stacks: a packet that still has one was not forwarded.
 const INITIAL_TTL: [u8; 4] = [32, 64, 128, 255];
 
-type Mac = [u8; 6];
+/// A link-layer address.
+pub type Mac = [u8; 6];
 
 /// What one link-layer address stands for.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +52,8 @@ pub struct World {
     serving: HashMap<(Address, u16), (Timestamp, Timestamp)>,
     stations: HashMap<Mac, Station>,
     roads: HashMap<(ZoneId, ZoneId), Road>,
+    /// Addresses at which the watching host itself forwards, by the index of the interface.
+    forwarding: HashMap<u32, Vec<Address>>,
 }
 
 impl World {
@@ -149,10 +152,18 @@ impl World {
         self.serving.get(&socket).is_some_and(|(first, _)| *first < then)
     }
 
+    /// Sets the addresses at which the watching host forwards on an interface.
+    pub fn set_forwarding(&mut self, index: u32, addresses: &[Address]) {
+        self.forwarding.insert(index, addresses.to_vec());
+    }
+
     /// True where a link-layer address is a router's: it forwards others' conversations than those of `address`, or owns
-    /// addresses in several networks.
+    /// addresses in several networks; and for the watching host, where that forwards.
     #[must_use]
     pub fn is_gateway(&self, mac: Mac, address: &Address) -> bool {
+        if self.forwarding.values().any(|own| own.contains(address)) {
+            return true;
+        }
         let Some(station) = self.stations.get(&mac) else { return false };
         let forwards = station.forwards.iter().flatten().any(|other| other != address);
         let v4 = |claim: &&Address| scanwatch_common::abi::is_mapped(claim);
@@ -165,10 +176,21 @@ impl World {
         self.stations.get(&mac).into_iter().flat_map(|station| &station.sources)
     }
 
+    /// The addresses that a link-layer address claimed in ARP.
+    pub fn claims_of(&self, mac: Mac) -> impl Iterator<Item = &Address> {
+        self.stations.get(&mac).into_iter().flat_map(|station| &station.claims)
+    }
+
     /// True where a link-layer address claimed the address in ARP.
     #[must_use]
     pub fn owns(&self, mac: Mac, address: &Address) -> bool {
         self.stations.get(&mac).is_some_and(|station| station.claims.contains(address))
+    }
+
+    /// True where another link-layer address claimed the address in ARP.
+    #[must_use]
+    pub fn is_of_another(&self, mac: Mac, address: &Address) -> bool {
+        self.stations.iter().any(|(other, station)| *other != mac && station.claims.contains(address))
     }
 
     /// Notes an answer between zones.

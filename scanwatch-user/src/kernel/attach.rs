@@ -9,8 +9,9 @@ use aya::util::KernelVersion;
 
 use super::error::{KernelError, chain, os_error};
 use super::holder;
+use super::learned::Learned;
 use super::object::Kernel;
-use crate::policy::{Hook, Network};
+use crate::policy::Hook;
 
 /// Name of the program at the TC hook of what comes in, by which a leftover of a killed agent is known.
 pub(super) const TC_PROGRAM: &str = "scanwatch_tc";
@@ -72,8 +73,8 @@ pub struct Attachment {
     pub egress: Option<Mode>,
     /// Steps that failed before it, with the reason.
     pub egress_refused: Vec<(Mode, String)>,
-    /// Networks that count as inside because of this interface's addresses (see [`Kernel::learn`]).
-    pub learned: Vec<Network>,
+    /// What this interface's addresses teach (see [`Kernel::learn`]).
+    pub learned: Learned,
 }
 
 /// Keeps a program attached; dropping it detaches.

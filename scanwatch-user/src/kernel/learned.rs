@@ -12,6 +12,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{Map, MapData, MapError};
+use scanwatch_common::abi::Address;
 
 use super::error::KernelError;
 use super::links;
@@ -31,12 +32,12 @@ pub(super) struct Zones {
 }
 
 /// What the addresses of an interface teach.
-#[derive(Clone, Debug, Default)]
-struct Learned {
-    /// Networks that are inside.
-    inside: Vec<Network>,
-    /// Addresses at which this host may stand for others.
-    translating: Vec<[u8; 16]>,
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Learned {
+    /// Networks that are inside, all of them in the first configured zone.
+    pub inside: Vec<Network>,
+    /// Addresses at which this host, since it forwards, may stand for others.
+    pub forwarding: Vec<Address>,
 }
 
 impl Zones {
@@ -59,7 +60,7 @@ impl Zones {
         for network in &now[&index].inside {
             self.table.insert(&key(network), LEARNED, 0)?;
         }
-        for address in &now[&index].translating {
+        for address in &now[&index].forwarding {
             self.translating.insert(address, 1, 0)?;
         }
         for network in before.inside {
@@ -67,8 +68,8 @@ impl Zones {
                 self.table.remove(&key(&network))?;
             }
         }
-        for address in before.translating {
-            if !now.values().any(|learned| learned.translating.contains(&address)) {
+        for address in before.forwarding {
+            if !now.values().any(|learned| learned.forwarding.contains(&address)) {
                 self.translating.remove(&address)?;
             }
         }
@@ -81,17 +82,18 @@ impl Kernel {
     /// and all of it is in configured zones, also the networks of its IPv6 addresses. What a configured zone holds is left to
     /// it. To be called again when addresses change; what was learned before and is so no longer is forgotten.
     ///
-    /// Returns what is learned now, all of it in the first configured zone.
-    pub async fn learn(&mut self, index: u32) -> Result<Vec<Network>, KernelError> {
+    /// Returns what is learned now.
+    pub async fn learn(&mut self, index: u32) -> Result<Learned, KernelError> {
         let addresses = links::addresses(index).await?;
         let inside = inside(&addresses, &self.zones.configured);
         let own = |(address, _): &(IpAddr, u8)| match address {
             IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
             IpAddr::V6(v6) => v6.octets(),
         };
-        let translating = if forwards() { addresses.iter().map(own).collect() } else { Vec::new() };
-        self.zones.learn(index, Learned { inside: inside.clone(), translating })?;
-        Ok(inside)
+        let forwarding = if forwards() { addresses.iter().map(own).collect() } else { Vec::new() };
+        let learned = Learned { inside, forwarding };
+        self.zones.learn(index, learned.clone())?;
+        Ok(learned)
     }
 
     /// Forgets what an interface taught.

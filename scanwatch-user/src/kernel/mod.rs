@@ -24,6 +24,7 @@ pub use clock::WallClock;
 pub use drain::{DrainedCell, Drainer};
 pub use error::KernelError;
 pub use facts::ProgramFacts;
+pub use learned::Learned;
 pub use links::{LinkEvent, LinkWatch, default_route_interface, interface_index};
 pub use object::{KERNEL_MIN, Kernel, Options};
 pub use replay::FRAME_BYTES_MIN;

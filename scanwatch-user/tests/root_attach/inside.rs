@@ -107,7 +107,7 @@ fn a_change_of_addresses_is_told_and_learned() {
             ip(&format!("address {change} 203.0.113.7/24 dev watched"));
             while links.next().await.expect("an event") != (LinkEvent::Readdressed { index: veth.index }) {}
             let learned = kernel.learn(veth.index).await.expect("the addresses");
-            assert_eq!(learned, networks(expected), "{change}");
+            assert_eq!(learned.inside, networks(expected), "{change}");
             let side = if expected.is_empty() { Side::External } else { Side::Internal };
             assert_eq!(judged(&mut kernel, &from([203, 0, 113, 7])).0, side, "{change}");
         }

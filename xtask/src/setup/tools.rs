@@ -30,6 +30,7 @@ pub const TOOLS: &[Tool] = &[
     tool("nft", "nftables", "masquerades on the router, and closes ports silently"),
     tool("nmap", "nmap", "the scanner people meet most"),
     tool("masscan", "masscan", "a scanner with its own network stack and packets"),
+    tool("zmap", "zmap", "a scanner of one port of whole networks"),
     tool("hping3", "hping3", "impossible flags, and probes at a chosen rate"),
     tool("arp-scan", "arp-scan", "an ARP sweep of a segment"),
     tool("nginx", "nginx-light", "web servers behind many addresses"),

@@ -1,10 +1,12 @@
 //! What the product promises, on the traffic it promises it for.
 
-use super::build::udp;
+use super::build::{self, udp};
 use super::lab::{Lab, host_in, policy};
 use super::rules::everywhere;
 use crate::engine::{Action, Severity};
 use crate::sink::{Observer, ecs};
+use scanwatch_common::abi::mapped;
+use scanwatch_common::classify::tcp_flags;
 
 const SCANNER: &str = "10.1.0.99";
 const SERVER: &str = "10.2.0.10";
@@ -45,7 +47,7 @@ fn a_vertical_scan_is_one_incident_with_its_ports_host_and_source() {
         assert!(ended.relative_error() < 0.03);
         assert_eq!(ended.host, Some(target.parse().unwrap()));
         assert_eq!(ended.scanner.address.to_string(), source);
-        assert_eq!(ended.scanner.mac, Some(super::build::MAC_SOURCE));
+        assert_eq!(ended.scanner.mac, Some(build::MAC_SOURCE));
         assert_eq!(ended.scanner.interface.as_deref(), Some("office0"));
         assert_eq!(ended.targets.len(), 16);
         assert_eq!(ended.severity, Severity::High);
@@ -60,7 +62,7 @@ fn tags_are_on_the_record_of_a_vertical_scan() {
     let cases = [(vec![100], ["100", ""]), (vec![200, 30], ["200", "30"])];
     for (tags, [outer, inner]) in cases {
         let mut lab = Lab::new(policy());
-        lab.ether = tags.into_iter().fold(lab.ether.clone(), super::build::Ether::tag);
+        lab.ether = tags.into_iter().fold(lab.ether.clone(), build::Ether::tag);
         nmap_vertical(&mut lab, SCANNER, SERVER);
         lab.finish();
         let document = ecs::incident(lab.events.last().unwrap(), &Observer::on("lab"));
@@ -75,7 +77,7 @@ fn the_same_address_under_two_tags_is_two_sources() {
     let mut lab = Lab::answering(policy());
     lab.is_answering = false;
     for host in 1..=18u16 {
-        lab.ether = super::build::ether().tag(host % 2 + 10);
+        lab.ether = build::ether().tag(host % 2 + 10);
         lab.syn(SCANNER, &host_in("10.2.0", host), 445);
         lab.wait(0.1);
     }
@@ -110,6 +112,45 @@ fn an_arp_sweep_is_horizontal_and_has_no_ports() {
     assert!(ended.services.is_empty());
     assert!(ended.reason.contains("addresses by ARP (office → office)"), "{}", ended.reason);
     assert_eq!(ended.severity, Severity::Medium);
+}
+
+#[test]
+fn a_host_that_forwards_asks_for_whoever_others_look_for() {
+    let router = "10.2.0.1";
+    for forwards in [true, false] {
+        let mut lab = Lab::new(policy());
+        if forwards {
+            lab.engine.set_forwarding(2, &[mapped([10, 2, 0, 1])]);
+        }
+        for host in 2..=254 {
+            lab.arp(router, &host_in("10.2.0", host));
+            lab.wait(0.01);
+        }
+        lab.wait(4.0);
+        assert_eq!(lab.detected().is_empty(), forwards, "{:?}", lab.detected());
+    }
+}
+
+#[test]
+fn who_aborts_the_connections_it_opens_connects() {
+    let (own, server) = ((SCANNER, 40_000), "10.2.0.5");
+    for (flags, connects) in [(tcp_flags::RST | tcp_flags::ACK, true), (tcp_flags::RST, false)] {
+        let mut lab = Lab::new(policy());
+        for port in 1..=40 {
+            lab.segment(own.0, server, build::tcp(own.1, port));
+            let answer = if port > 30 { tcp_flags::SYN } else { tcp_flags::RST };
+            let number = if port > 30 { 77 } else { 0 };
+            let reply = build::tcp(port, own.1).flags(answer | tcp_flags::ACK).numbers(number, 2);
+            lab.segment(server, own.0, reply);
+            if port > 30 {
+                lab.segment(own.0, server, build::tcp(own.1, port).flags(flags).numbers(2, 78));
+            }
+            lab.wait(0.01);
+        }
+        lab.wait(4.0);
+        lab.finish();
+        assert_eq!(lab.the_end().connects, connects, "{flags:#x}");
+    }
 }
 
 #[test]

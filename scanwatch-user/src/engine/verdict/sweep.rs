@@ -5,11 +5,15 @@ use scanwatch_common::abi::Technique;
 use super::super::facts::{Facts, is_inside};
 use super::super::pairs::{Marks, Pair};
 use super::super::scan::{Kind, Lane, Techniques};
+use super::super::window::Window;
 use super::{Finding, Rule, Subject, Verdict};
 use crate::policy::OTHER;
 
 /// Most steps between two addresses that are asked for in order.
 const STEP_MAX: u128 = 4;
+
+/// Share of a range of addresses, asked for within minutes, that is all of it in whatever order: one in this many.
+const DENSE: u128 = 2;
 
 /// Hosts whose answers show that answers can be seen.
 const ANSWERS_MIN: usize = 2;
@@ -55,7 +59,7 @@ fn arp(facts: &Facts, verdict: &mut Verdict) {
         return;
     }
     // A switch port shows requests but no answers, apart from those of the one host behind it; then silence means
-    // nothing, repeats and order do.
+    // nothing; repeats, order, and a range without gaps do.
     let is_answer = |pair: &&Pair| pair.technique == Technique::Arp && pair.marks.has(Marks::ANSWERED);
     let answers_seen = facts.overview.source.pairs.all().iter().filter(is_answer).count() >= ANSWERS_MIN;
     let again = 2 * dark.iter().filter(|pair| pair.marks.has(Marks::RETRIED)).count() >= dark.len();
@@ -65,7 +69,15 @@ fn arp(facts: &Facts, verdict: &mut Verdict) {
         (1..=STEP_MAX).contains(&a.abs_diff(b))
     });
     let in_order = 2 * steps.count() >= dark.len();
-    if answers_seen || again || in_order {
+    if answers_seen || again || in_order || is_dense(facts.window, &dark) {
         add(facts, verdict, Technique::Arp, (Rule::Arp, limit), pairs);
     }
+}
+
+/// True where addresses fill a range, as those of a sweep in random order do. Only within minutes: in an hour a server may
+/// well talk to half of the desktops, which sit side by side.
+fn is_dense(window: Window, pairs: &[&Pair]) -> bool {
+    let addresses = || pairs.iter().map(|pair| u128::from_be_bytes(pair.target));
+    let (Some(first), Some(last)) = (addresses().min(), addresses().max()) else { return false };
+    window <= Window::TenMinutes && (last - first) / DENSE < pairs.len() as u128
 }

@@ -97,3 +97,22 @@ fn decoys_behind_one_link_layer_address_are_one_scanner() {
     }
     accused("decoys", net, false, 11.0);
 }
+
+#[test]
+fn decoys_that_are_machines_of_the_segment_are_not_the_scanner() {
+    let mut net = Net::new(64);
+    let own = [2, 7, 7, 7, 7, 7];
+    let decoys = ["10.1.0.10", "10.1.0.77"];
+    // The router asks for everybody who is answered; each machine answers for itself.
+    net.macs.insert(ACTOR.to_owned(), own);
+    for (n, name) in decoys.iter().chain(&[ACTOR]).enumerate() {
+        net.arp(n as f64 * 0.01, "10.1.0.1", name, true, true);
+    }
+    net.macs.extend(decoys.map(|name| (name.to_owned(), own)));
+    for (n, port) in net.nmap_ports().into_iter().take(200).enumerate() {
+        for name in decoys.iter().chain(&[ACTOR]) {
+            net.syn(1.0 + n as f64 * 0.02, name, "10.1.0.5", port, super::net::Fate::Refused);
+        }
+    }
+    accused("decoys", net, false, 11.0);
+}

@@ -265,6 +265,16 @@ fn a_gateway_asks_for_whoever_strangers_look_for() {
 }
 
 #[test]
+fn a_server_asks_for_desktops_whose_answers_pass_elsewhere() {
+    let mut net = Net::new(54);
+    for n in 0..120 {
+        let host = format!("10.1.{}.{}", net.below(2), 10 + net.below(240));
+        net.arp(f64::from(n) * 2.0, ACTOR, &host, true, false);
+    }
+    silent("a server behind a switch", net);
+}
+
+#[test]
 fn servers_whose_clients_hang_up() {
     for end in [super::net::End::ClientReset, super::net::End::ServerReset] {
         let mut net = Net::new(51);

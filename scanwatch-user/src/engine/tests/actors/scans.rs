@@ -238,6 +238,14 @@ fn sweeps_of_addresses() {
         net.arp(n as f64 * 0.05, "10.1.7.99", host, true, false);
     }
     accused("ARP, one try each", net, false, 10.0);
+    let mut net = Net::new(24);
+    net.scanner = "10.1.7.99".to_owned();
+    let mut hosts = lan("10.1.7.", 254);
+    net.shuffle(&mut hosts);
+    for (n, host) in hosts.iter().enumerate() {
+        net.arp(n as f64 * 0.05, "10.1.7.99", host, true, false);
+    }
+    accused("ARP in random order, one try each", net, false, 15.0);
 }
 
 #[test]
