@@ -147,7 +147,7 @@ fn the_same_machine_in_two_vlans_is_two_sources() -> Result<()> {
 fn every_way_to_probe_a_server_is_found_and_named() -> Result<()> {
     let lab = Lab::new()?;
     for (options, technique, transport) in [
-        ("-sT -p1-60", "syn", "tcp"),
+        ("-sT -p1-60", "connect", "tcp"),
         ("-sN -p1-60", "null", "tcp"),
         ("-sF -p1-60", "fin", "tcp"),
         ("-sX -p1-60", "xmas", "tcp"),

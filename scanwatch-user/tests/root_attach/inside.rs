@@ -47,7 +47,7 @@ fn a_hosts_own_public_address_is_inside_while_its_interface_is_watched() {
         let own = [203, 0, 113, 7];
         assert_eq!(judged(&mut kernel, &from(own)), (Side::External, 0));
         let attachment = kernel.attach(&veth.name, veth.index, Hook::Auto).await.expect("attached");
-        assert_eq!(attachment.learned, networks(&["203.0.113.7/32"]));
+        assert_eq!(attachment.learned.inside, networks(&["203.0.113.7/32"]));
         assert_eq!(judged(&mut kernel, &from(own)), (Side::Internal, 0));
         assert_eq!(judged(&mut kernel, &to(own)), (Side::External, 1));
         assert_eq!(judged(&mut kernel, &from([203, 0, 113, 8])), (Side::External, 0), "its neighbour");
@@ -63,7 +63,7 @@ fn addresses_in_a_zone_teach_nothing() {
         ip("address add 10.0.1.130/24 dev watched");
         let mut kernel = load(&admitting());
         let attachment = kernel.attach(&veth.name, veth.index, Hook::Auto).await.expect("attached");
-        assert!(attachment.learned.is_empty(), "{:?}", attachment.learned);
+        assert!(attachment.learned.inside.is_empty(), "{:?}", attachment.learned);
         assert_eq!(judged(&mut kernel, &to([10, 0, 1, 130])), (Side::External, crate::support::VAULT));
         kernel.detach(veth.index);
         assert_eq!(judged(&mut kernel, &to([10, 0, 1, 130])), (Side::External, crate::support::VAULT));
@@ -86,7 +86,7 @@ fn the_global_ipv6_network_of_a_lan_is_inside_until_the_last_interface_on_it_is_
         let probe = ether().carry(probe.carry(tcp(40_000, 22)));
         for veth in &veths {
             let attachment = kernel.attach(&veth.name, veth.index, Hook::Auto).await.expect("attached");
-            assert_eq!(attachment.learned, networks(&["2001:db8:aaaa::/64"]));
+            assert_eq!(attachment.learned.inside, networks(&["2001:db8:aaaa::/64"]));
         }
         assert_eq!(judged(&mut kernel, &probe), (Side::Internal, 0));
         kernel.detach(veths[0].index);

@@ -149,13 +149,13 @@ fn a_masquerading_router_is_not_accused_of_its_clients_scans_and_the_client_gets
             let least = if technique == Technique::Udp { 1 } else { PORTS - SLACK };
             assert!(told >= least, "{technique:?}: {pairs:?}\n{said}");
             // What its address was answered is not what it tried; only refusals of nothing would make it a suspect.
-            let accuses = |key: &&(Ipv4Addr, Technique, Outcome)| match (key.1, key.2) {
+            let is_suspicious = |key: &&(Ipv4Addr, Technique, Outcome)| match (key.1, key.2) {
                 (Technique::Arp, _) => false,
                 (Technique::Udp, Outcome::Answered) | (Technique::Ack, _) | (_, Outcome::Tried) => true,
                 _ => false,
             };
             let of_router = pairs.keys().filter(|key| [ROUTER, ROUTER_OUTSIDE].contains(&key.0));
-            let accused: Vec<_> = of_router.filter(accuses).collect();
+            let accused: Vec<_> = of_router.filter(is_suspicious).collect();
             assert!(accused.is_empty(), "the router is accused: {pairs:?}");
         });
     }

@@ -20,7 +20,6 @@ fn connections_that_are_tried_on_many_ports_are_told_from_bare_syns() -> Result<
         Row::vertical("nmap -n -Pn -sS -p1-500 10.2.0.20", &["syn"]).by("nmap").learns(FILES),
         Row::vertical("nmap -n -Pn -sT -p1-500 10.2.0.20", &["connect"]).learns(FILES),
         Row::vertical("nmap -6 -n -Pn -sS -p1-500 fd00:2::20", &["syn"]).by("nmap").learns(FILES_V6),
-        Row::vertical("nmap -6 -n -Pn -sT -p1-500 fd00:2::20", &["connect"]).learns(FILES_V6),
         Row::vertical("nmap -n -Pn -sS -g 53 -p1-100 10.2.0.20", &["syn"]).by("nmap").learns(FILES_LOW),
         Row::vertical("nmap -n -Pn -sS --top-ports 100 10.2.0.20", &["syn"]).by("nmap").learns(FILES),
         Row::vertical("masscan -p1-500 --rate 1000 --wait 1 -e eth0 --router-mac ROUTER 10.2.0.20", &["syn"])

@@ -17,7 +17,7 @@ const SILENCE: Duration = Duration::from_millis(3_500);
 /// Time in which all refusals are told.
 const REFUSALS: Duration = Duration::from_millis(500);
 /// Time in which masscan sends what the rows ask of it: it takes a second to begin.
-const MASSCAN: Duration = Duration::from_millis(3_000);
+const MASSCAN: Duration = Duration::from_secs(3);
 
 /// A scan and what is to be said of it. `ROUTER` in the command is the link-layer address of the scanner's router.
 #[derive(Clone, Copy, Debug)]
@@ -215,9 +215,9 @@ fn last_record(record: &Record, row: &Row) -> Vec<String> {
             wrong.push(format!("{count} {name}, not {least} or more"));
         }
     }
-    let decoys = record.number("scanwatch.scan.decoys.count").unwrap_or_default();
+    let decoys = record.field("scanwatch.scan.decoys.count").and_then(Value::as_u64).unwrap_or_default();
     let told = record.text("event.reason").contains("other addresses of the same machine");
-    if decoys != f64::from(row.decoys) || told != (row.decoys > 0) {
+    if decoys != u64::from(row.decoys) || told != (row.decoys > 0) {
         wrong.push(format!("{decoys} decoys, not {}, or nobody told of them", row.decoys));
     }
     let targets =
