@@ -3,10 +3,10 @@
 //! Every type is `repr(C)` without implicit padding, so that its bytes are its value; sizes are asserted below.
 //! A change of any layout, hash or sketch constant changes [`VERSION`].
 
-use crate::sketch::Sketch;
+use crate::sketch::{PortSketch, Sketch};
 
 /// Version of everything in this module and of the sketches' hash, seed and shape.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Length of an epoch, the time between two flips of the cell copies, seconds.
 pub const EPOCH_S: u32 = 10;
@@ -349,6 +349,24 @@ pub const FIRST_CONTACTS: usize = DOOR_SETS_INTERNAL * crate::sketch::DOOR_WAYS;
 /// Lines of the cache of UDP flows.
 pub const FLOW_LINES: usize = 16_384;
 
+/// Ports whose sketches lie in one page of the port table.
+pub const PORTS_A_PAGE: usize = 128;
+/// Pages of the port table: those of TCP's ports, and behind them UDP's.
+pub const PORT_PAGES: usize = 2 * 65_536 / PORTS_A_PAGE;
+
+/// A page of the port table: a map value for each port would take user space a hundred thousand look-ups an epoch.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortPage {
+    /// Sketches of ports that differ in their lowest bits alone.
+    pub ports: [PortSketch; PORTS_A_PAGE],
+}
+
+impl PortPage {
+    /// A page on which nothing was tried.
+    pub const EMPTY: Self = Self { ports: [PortSketch::EMPTY; PORTS_A_PAGE] };
+}
+
 /// Service groups by port: what [`crate::observe::Tables::service`] answers.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -373,6 +391,7 @@ const _: () = assert!(size_of::<CellKey>() == 24);
 const _: () = assert!(size_of::<CellFacts>() == 48);
 const _: () = assert!(size_of::<Cell>() == 3 * 512 + 48);
 const _: () = assert!(size_of::<Novelty>() == 96);
+const _: () = assert!(size_of::<PortPage>() == 4_096);
 const _: () = assert!(size_of::<Settings>() == 16);
 const _: () = assert!(size_of::<Control>() == 16);
 const _: () = assert!(size_of::<ServiceTable>() == 131_072);

@@ -133,6 +133,10 @@ counters! {
     Novel = "novel",
     /// What an internal source tried first, told to its cell when the source got one: beside the contact at hand.
     FirstNovel = "first_novel",
+    /// Probe of a source outside that told the port table something: beside its own way out.
+    PortNovel = "port_novel",
+    /// Answer to a source outside that the port was not known to answer: beside its own way out.
+    PortAnswered = "port_answered",
     /// Cell created.
     CellCreated = "cell_created",
     /// Cell that could not be created.

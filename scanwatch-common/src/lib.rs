@@ -14,5 +14,6 @@ pub mod counters;
 pub mod observe;
 pub mod packet;
 pub mod parse;
+pub mod ports;
 pub mod sighting;
 pub mod sketch;

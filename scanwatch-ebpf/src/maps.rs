@@ -7,7 +7,7 @@ use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf};
 use scanwatch_common::abi::{
     Address, Cell, CellKey, Control, DOOR_SETS_EXTERNAL, DOOR_SETS_INTERNAL, FIRST_CONTACTS, FLOW_LINES,
-    Novelty, ServiceTable, Settings,
+    Novelty, PORT_PAGES, PortPage, ServiceTable, Settings,
 };
 use scanwatch_common::counters::Counter;
 use scanwatch_common::sighting::Sighting;
@@ -51,6 +51,14 @@ pub static DOORS_EXTERNAL: Array<DoorSet> = Array::with_max_entries(DOOR_SETS_EX
 /// What internal sources tried first.
 #[map]
 pub static FIRST_TRIED: Array<FirstContact> = Array::with_max_entries(FIRST_CONTACTS as u32, PAGE_ALIGNED);
+
+/// Who tries which port from outside, first copy.
+#[map]
+pub static PORTS_0: Array<PortPage> = Array::with_max_entries(PORT_PAGES as u32, PAGE_ALIGNED);
+
+/// Who tries which port from outside, second copy.
+#[map]
+pub static PORTS_1: Array<PortPage> = Array::with_max_entries(PORT_PAGES as u32, PAGE_ALIGNED);
 
 /// A cell that has seen nothing: the BPF stack is too small for one.
 #[map]

@@ -10,8 +10,9 @@ use scanwatch_common::abi::{
 };
 use scanwatch_common::observe::{Clock, Ports, Tables};
 use scanwatch_common::parse::OFFSET_MASK;
+use scanwatch_common::ports::PortKey;
 use scanwatch_common::sighting::Sighting;
-use scanwatch_common::sketch::{DoorSet, FirstContact, FlowLine};
+use scanwatch_common::sketch::{DoorSet, FirstContact, FlowLine, PortSketch};
 
 use crate::maps;
 
@@ -149,6 +150,12 @@ impl Tables for KernelTables {
             }
             Side::External => None,
         }
+    }
+
+    #[inline(always)]
+    fn port(&mut self, key: PortKey) -> Option<&mut PortSketch> {
+        let pages = if self.control.active & 1 == 0 { &maps::PORTS_0 } else { &maps::PORTS_1 };
+        entry(pages, key.page()).map(|page| &mut page.ports[key.place()])
     }
 
     #[inline(always)]

@@ -1,6 +1,6 @@
 //! The data plane's tables in plain memory: what a capture is replayed against, and what tests compare the kernel with.
 //!
-//! Sizes and index rules are the kernel's. Two things differ, on purpose: cells are taken out at once instead of
+//! Sizes and index rules are the kernel's. Two things differ, on purpose: cells and ports are taken out at once instead of
 //! by two copies, as nobody writes meanwhile; and a full side refuses new cells, counted, instead of evicting old ones,
 //! so that the same capture always gives the same result.
 
@@ -10,7 +10,8 @@ use scanwatch_common::abi::{
 };
 use scanwatch_common::counters::Counter;
 use scanwatch_common::observe::{Ports, Tables};
-use scanwatch_common::sketch::{DoorSet, FirstContact, FlowLine};
+use scanwatch_common::ports::PortKey;
+use scanwatch_common::sketch::{DoorSet, FirstContact, FlowLine, PortSketch};
 use std::collections::{HashMap, VecDeque};
 
 use crate::policy::Policy;
@@ -58,6 +59,8 @@ pub struct HostTables {
     services: Box<ServiceTable>,
     capacity: Capacity,
     cells: [HashMap<CellKey, Cell>; 2],
+    /// Ports that were looked up in this epoch.
+    ports: HashMap<PortKey, PortSketch>,
     novelties: [VecDeque<Novelty>; 2],
     doors: [Vec<DoorSet>; 2],
     flows: Vec<FlowLine>,
@@ -104,6 +107,7 @@ impl HostTables {
             services,
             capacity,
             cells: [HashMap::new(), HashMap::new()],
+            ports: HashMap::new(),
             novelties: [VecDeque::new(), VecDeque::new()],
             doors: [
                 vec![DoorSet::default(); DOOR_SETS_INTERNAL],
@@ -133,6 +137,13 @@ impl HostTables {
             drained[from..].sort_unstable_by_key(|(_, key, _)| *key);
         }
         drained
+    }
+
+    /// Takes out the sketches of all ports that outsiders did something to since the last call, in the order of the ports.
+    pub fn take_ports(&mut self) -> Vec<(PortKey, PortSketch)> {
+        let mut ports: Vec<_> = self.ports.drain().filter(|(_, sketch)| !sketch.is_empty()).collect();
+        ports.sort_unstable_by_key(|(key, _)| *key);
+        ports
     }
 
     /// Takes the oldest record, of an internal source where there is one.
@@ -204,6 +215,10 @@ impl Tables for HostTables {
             Side::Internal => self.first.get_mut(set * (FIRST_CONTACTS / DOOR_SETS_INTERNAL) + way),
             Side::External => None,
         }
+    }
+
+    fn port(&mut self, key: PortKey) -> Option<&mut PortSketch> {
+        Some(self.ports.entry(key).or_default())
     }
 
     fn cell(&mut self, side: Side, key: &CellKey) -> Option<&mut Cell> {

@@ -1,6 +1,7 @@
 //! Counting a contact in its source's cell.
 
-use super::tables::{Clock, Ports, Tables};
+use super::Ports;
+use super::tables::{Clock, Tables};
 use crate::abi::{CellFacts, Novelty, OTHER_SERVICE, Side, Technique, port_bucket};
 use crate::counters::Counter;
 use crate::sketch::{FirstContact, Hasher};
@@ -42,7 +43,7 @@ pub(super) fn exchange(record: &mut Novelty, first: &mut FirstContact) {
 }
 
 #[inline(always)]
-const fn side_of(record: &Novelty) -> Side {
+pub(super) const fn side_of(record: &Novelty) -> Side {
     if record.side == Side::Internal as u8 { Side::Internal } else { Side::External }
 }
 

@@ -1,9 +1,11 @@
 //! The whole decision about one packet, generic over where packets and tables live.
 
 mod cell;
+mod port;
 mod tables;
 
-pub use tables::{Clock, Ports, Tables};
+pub use crate::ports::Ports;
+pub use tables::{Clock, Tables};
 
 use core::borrow::BorrowMut;
 
@@ -14,7 +16,8 @@ use crate::packet::Packet;
 use crate::parse::{self, describe};
 use crate::sighting::{self, Sighting};
 use crate::sketch::{Flow, Hasher, Knock};
-use cell::{count_first, count_pair, exchange};
+use cell::{count_first, count_pair, exchange, side_of};
+use port::note_port;
 
 /// Where a frame is seen, which decides what it can tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,8 +74,16 @@ fn second_look<P: Packet + ?Sized, T: Tables>(
     if outcome == CONTACT && seen.payload == sighting::UDP {
         outcome = first_datagram(record, seen, tables);
     }
+    if outcome == CONTACT {
+        outcome = place_source(seen, record, tables);
+    }
     if outcome != CONTACT {
         return outcome;
+    }
+    if side_of(record) == Side::External {
+        // Before the doorkeeper: on the internet many a scanner sends one packet.
+        let noted = note_port(seen, record, tables);
+        tables.count_number(noted);
     }
     let verdict = admit(seen, record, tables);
     if verdict.0 < Verdict::WITH_FIRST {
@@ -211,14 +222,15 @@ fn first_datagram<T: Tables>(record: &mut Novelty, seen: &mut Sighting, tables: 
     if from_service && !to_service { Counter::UdpAnswerShape as u32 } else { CONTACT }
 }
 
-/// Asks whether the contact's source is worth a cell; on a stack of its own, as above.
+/// Finds out which side the contact's source is on, and under which address it counts: [`CONTACT`], or the number of the
+/// counter by which a contact leaves that was told elsewhere. On a stack of its own, as above.
 #[inline(never)]
-fn admit<T: Tables>(seen: &Sighting, record: &mut Novelty, tables: &mut T) -> Verdict {
+fn place_source<T: Tables>(seen: &Sighting, record: &mut Novelty, tables: &mut T) -> u32 {
     if seen.through != 0 && seen.reversed == 0 && !seen.is(Outcome::Refused) {
-        return Verdict::leaves(Counter::Forwarded);
+        return Counter::Forwarded as u32;
     }
     if is_stranger(seen) && tables.stands_for_others(&record.source) {
-        return Verdict::leaves(Counter::Translated);
+        return Counter::Translated as u32;
     }
     tables.count_number(u32::from(seen.counter));
     record.source_port = seen.source_port;
@@ -226,12 +238,24 @@ fn admit<T: Tables>(seen: &Sighting, record: &mut Novelty, tables: &mut T) -> Ve
     record.key.contact = seen.contact;
     let settings = tables.settings();
     let side = if tables.zone(&record.source) == 0 { Side::External } else { Side::Internal };
-    let (need, prefix) = match side {
-        Side::Internal => (settings.admit_internal, settings.source_prefix_v6_internal),
-        Side::External => (settings.admit_external, settings.source_prefix_v6_external),
+    let prefix = match side {
+        Side::Internal => settings.source_prefix_v6_internal,
+        Side::External => settings.source_prefix_v6_external,
     };
     record.side = side as u8;
     record.key.source = cut(&record.source, prefix);
+    CONTACT
+}
+
+/// Asks whether the contact's source is worth a cell; on a stack of its own, as above.
+#[inline(never)]
+fn admit<T: Tables>(seen: &Sighting, record: &mut Novelty, tables: &mut T) -> Verdict {
+    let settings = tables.settings();
+    let side = side_of(record);
+    let need = match side {
+        Side::Internal => settings.admit_internal,
+        Side::External => settings.admit_external,
+    };
     let hasher = Hasher::new(settings.seed);
     let source = hasher.endpoint(&record.key.source).host();
     let pair = hasher.endpoint(&record.target).pair(record.target_port);

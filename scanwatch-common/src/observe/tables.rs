@@ -4,17 +4,9 @@ use core::borrow::BorrowMut;
 
 use crate::abi::{Address, Cell, CellKey, Novelty, Settings, Side};
 use crate::counters::Counter;
+use crate::ports::{PortKey, Ports};
 use crate::sighting::Sighting;
-use crate::sketch::{DoorSet, FirstContact, FlowLine};
-
-/// Transports whose ports are grouped into services.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ports {
-    /// TCP.
-    Tcp,
-    /// UDP.
-    Udp,
-}
+use crate::sketch::{DoorSet, FirstContact, FlowLine, PortSketch};
 
 /// A source of time.
 pub trait Clock: Copy {
@@ -58,6 +50,8 @@ pub trait Tables {
     fn door_set(&mut self, side: Side, source: u64) -> Option<&mut DoorSet>;
     /// What the source in this place of its doorkeeper's set tried first; `None` where that is not kept.
     fn first_contact(&mut self, side: Side, source: u64, way: usize) -> Option<&mut FirstContact>;
+    /// What outsiders do to a port, in the active copy.
+    fn port(&mut self, key: PortKey) -> Option<&mut PortSketch>;
     /// The cell of the active copy with this key, if there is one.
     fn cell(&mut self, side: Side, key: &CellKey) -> Option<&mut Cell>;
     /// A new, empty cell in the active copy.

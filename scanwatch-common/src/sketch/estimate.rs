@@ -8,21 +8,23 @@ const GIVES_WAY: [f64; 2] = [5_000.0, 11_000.0];
 /// Standard error of the registers, 1.04/√256.
 const REGISTERS_ERROR: f64 = 1.04 / 16.0;
 
-/// 1/(2 ln 2), the constant of Ertl's estimator, for so few registers that its bias of 1.079/m shows (Flajolet et al.,
-/// 2007, figure 3).
-const ALPHA: f64 = 0.721_347_520_444_481_7 / (1.0 + 1.079 / M as f64);
+/// 1/(2 ln 2), the constant of Ertl's estimator. With few registers its bias of 1.079/m shows (Flajolet et al., 2007,
+/// figure 3).
+const ALPHA: f64 = 0.721_347_520_444_481_7;
 
-/// Expected elements until `v` of all bits are set, the coupon collector's m(H(m) − H(m − v)): linear counting's
+const COUPONS: [f64; BITS] = coupons();
+
+/// Expected elements until `v` of all `M` bits are set, the coupon collector's m(H(m) − H(m − v)): linear counting's
 /// −m ln(1 − v/m) without a logarithm, which `core` lacks.
-const COUPONS: [f64; BITS] = {
-    let mut table = [0.0; BITS];
+pub(super) const fn coupons<const M: usize>() -> [f64; M] {
+    let mut table = [0.0; M];
     let mut set = 1;
-    while set < BITS {
-        table[set] = table[set - 1] + BITS as f64 / (BITS - set + 1) as f64;
+    while set < M {
+        table[set] = table[set - 1] + M as f64 / (M - set + 1) as f64;
         set += 1;
     }
     table
-};
+}
 
 /// A distinct count read from a sketch.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,6 +44,11 @@ impl Estimate {
         let whole = (self.count + 0.5) as u64;
         whole
     }
+
+    /// What linear counting says that has `set` of `bits` set.
+    pub(super) fn linear(count: f64, set: usize, bits: usize) -> Self {
+        Self { count, relative_error: linear_error(count, set, bits) }
+    }
 }
 
 impl Sketch {
@@ -52,7 +59,7 @@ impl Sketch {
         let Some(&linear) = COUPONS.get(set as usize) else {
             return Estimate { count: self.hyperloglog(), relative_error: REGISTERS_ERROR };
         };
-        let linear_error = linear_error(linear, set as usize);
+        let linear_error = linear_error(linear, set as usize, BITS);
         // By degrees: a change at some number of bits would prefer bitmaps that are emptier than they should be, a
         // bias of 1.6 %.
         let [from, to] = GIVES_WAY;
@@ -67,20 +74,26 @@ impl Sketch {
         }
     }
 
-    /// Ertl's improved raw estimator (arXiv:1702.01284, algorithm 6), for all sizes without tables.
     fn hyperloglog(&self) -> f64 {
         let mut histogram = [0u32; RANK_MAX as usize + 1];
         for register in self.blocks.iter().flat_map(|b| b.registers) {
             histogram[usize::from(register.min(RANK_MAX))] += 1;
         }
-        // τ of the saturated registers is left out: 2⁴⁸ elements a register are out of reach.
-        let mut z = 0.0;
-        for count in histogram[1..].iter().rev() {
-            z = 0.5 * (z + f64::from(*count));
-        }
-        z += M as f64 * sigma(f64::from(histogram[0]) / M as f64);
-        ALPHA * (M * M) as f64 / z
+        raw(&histogram, M)
     }
+}
+
+/// Ertl's improved raw estimator (arXiv:1702.01284, algorithm 6), for all sizes without tables: how many of `m` registers
+/// have each rank.
+pub(super) fn raw(histogram: &[u32], m: usize) -> f64 {
+    let registers = m as f64;
+    // τ of the saturated registers is left out: so many elements are out of reach.
+    let mut z = 0.0;
+    for count in histogram[1..].iter().rev() {
+        z = 0.5 * (z + f64::from(*count));
+    }
+    z += registers * sigma(f64::from(histogram[0]) / registers);
+    ALPHA / (1.0 + 1.079 / registers) * registers * registers / z
 }
 
 /// σ(x) = x + Σ x^(2^k) 2^(k−1), the correction for registers that are still zero.
@@ -101,12 +114,12 @@ fn sigma(mut x: f64) -> f64 {
 }
 
 /// √(m(eᵗ − t − 1))/n with t = n/m; eᵗ is m/(m − v) (Whang et al., 1990, theorem 2).
-fn linear_error(count: f64, set: usize) -> f64 {
+fn linear_error(count: f64, set: usize, bits: usize) -> f64 {
     if set == 0 {
         return 0.0;
     }
-    let m = BITS as f64;
-    let variance = m * (m / (BITS - set) as f64 - count / m - 1.0);
+    let m = bits as f64;
+    let variance = m * (m / (bits - set) as f64 - count / m - 1.0);
     square_root(variance.max(0.0)) / count
 }
 

@@ -8,6 +8,7 @@ mod distinct;
 mod estimate;
 mod flow;
 mod hash;
+mod port;
 
 pub(crate) use admission::WAYS as DOOR_WAYS;
 pub use admission::{DoorSet, FirstContact, Knock};
@@ -15,3 +16,4 @@ pub use distinct::{Block, Sketch};
 pub use estimate::Estimate;
 pub use flow::{Flow, FlowLine};
 pub use hash::{Endpoint, Hasher};
+pub use port::PortSketch;

@@ -59,7 +59,8 @@ fn one_pair_repeated_never_admits() {
     let mut world = World::new();
     for source in [[10, 0, 0, 5], [192, 0, 2, 5]] {
         for _ in 0..1000 {
-            assert_eq!(world.see(&syn(source, SERVER, 445)), [Counter::ProbeSyn, Counter::NotAdmitted]);
+            let raised = world.see(&syn(source, SERVER, 445));
+            assert_eq!(raised[..2], [Counter::ProbeSyn, Counter::NotAdmitted]);
         }
     }
     assert_eq!(world.cells(), 0);

@@ -21,6 +21,7 @@ mod answers;
 mod arbitrary;
 mod cells;
 mod passage;
+mod ports;
 mod quiet;
 mod records;
 mod udp;

@@ -9,7 +9,8 @@ use scanwatch_common::abi::{
 };
 use scanwatch_common::counters::Counter;
 use scanwatch_common::observe::{Passage, Ports, Tables, observe};
-use scanwatch_common::sketch::{DoorSet, FirstContact, FlowLine, Hasher};
+use scanwatch_common::ports::PortKey;
+use scanwatch_common::sketch::{DoorSet, FirstContact, FlowLine, Hasher, PortSketch};
 use std::collections::HashMap;
 use std::net::Ipv6Addr;
 
@@ -135,6 +136,9 @@ impl Tables for Dirty {
     }
     fn door_set(&mut self, side: Side, source: u64) -> Option<&mut DoorSet> {
         self.0.door_set(side, source)
+    }
+    fn port(&mut self, key: PortKey) -> Option<&mut PortSketch> {
+        self.0.port(key)
     }
     fn cell(&mut self, side: Side, key: &CellKey) -> Option<&mut Cell> {
         self.0.cell(side, key)

@@ -6,3 +6,4 @@ mod flow;
 mod frozen;
 mod inputs;
 mod laws;
+mod port;

@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 mod attach;
+mod batch;
 mod clock;
 mod drain;
 mod error;
@@ -16,6 +17,7 @@ mod learned;
 mod links;
 mod object;
 mod pod;
+mod ports;
 mod replay;
 mod ring;
 

@@ -10,6 +10,8 @@ use aya::{Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
 use scanwatch_common::abi::{Cell, CellKey, Control, ServiceTable, Settings, Side, VERSION};
 use scanwatch_common::counters::Counter;
+use scanwatch_common::ports::PortKey;
+use scanwatch_common::sketch::PortSketch;
 
 use super::attach::{EGRESS_PROGRAM, Hold, TC_PROGRAM, running};
 use super::drain::{DrainedCell, Drainer};
@@ -17,6 +19,7 @@ use super::error::KernelError;
 use super::grace;
 use super::learned::Zones;
 use super::pod::Raw;
+use super::ports::{PortCopy, PortDrainer};
 use super::ring::NoveltyRing;
 use crate::policy::Policy;
 
@@ -31,6 +34,9 @@ const CELLS: [(Side, [&str; 2]); 2] = [
     (Side::Internal, ["CELLS_INTERNAL_0", "CELLS_INTERNAL_1"]),
     (Side::External, ["CELLS_EXTERNAL_0", "CELLS_EXTERNAL_1"]),
 ];
+
+/// Names of the port table's copies.
+const PORTS: [&str; 2] = ["PORTS_0", "PORTS_1"];
 
 /// Where `struct __sk_buff` of `linux/bpf.h` has `ingress_ifindex`; the kernel takes the rest for zero.
 const INGRESS_IFINDEX_AT: usize = 36;
@@ -51,6 +57,8 @@ pub struct Kernel {
     pub(super) state: Control,
     cells: Vec<(Side, [OwnedFd; 2])>,
     drainer: Drainer,
+    ports: [PortCopy; 2],
+    port_drainer: PortDrainer,
 }
 
 impl Kernel {
@@ -82,6 +90,7 @@ impl Kernel {
             .iter()
             .map(|(side, [a, b])| Ok((*side, [cells_of(&ebpf, a)?, cells_of(&ebpf, b)?])))
             .collect::<Result<_, KernelError>>()?;
+        let ports = [ports_of(&ebpf, PORTS[0])?, ports_of(&ebpf, PORTS[1])?];
         let mut kernel = Self {
             ebpf,
             holds: HashMap::new(),
@@ -90,6 +99,8 @@ impl Kernel {
             state: Control::default(),
             cells,
             drainer: Drainer::new(),
+            ports,
+            port_drainer: PortDrainer::new(),
         };
         kernel.tell()?;
         Ok(kernel)
@@ -117,6 +128,13 @@ impl Kernel {
             self.drainer.drain(&copies[idle], *side, &mut take)?;
         }
         Ok(())
+    }
+
+    /// Takes the sketches of all ports that outsiders did something to out of the copy that is not written to, in the order
+    /// of the ports.
+    pub fn drain_ports(&mut self, take: impl FnMut(PortKey, &PortSketch)) -> Result<(), KernelError> {
+        let idle = (self.state.active ^ 1) as usize;
+        self.port_drainer.drain(&mut self.ports[idle], take)
     }
 
     /// Makes the packet's time the clock, nanoseconds; 0 gives the kernel its own clock back.
@@ -239,6 +257,11 @@ fn cells_of(ebpf: &Ebpf, name: &str) -> Result<OwnedFd, KernelError> {
     let map = ebpf.map(name).ok_or_else(|| missing(name))?;
     let _sizes_checked: aya::maps::HashMap<_, Raw<CellKey>, Raw<Cell>> = map.try_into()?;
     descriptor(ebpf, name)
+}
+
+fn ports_of(ebpf: &Ebpf, name: &'static str) -> Result<PortCopy, KernelError> {
+    let pages = Array::try_from(Map::Array(second(ebpf, name)?))?;
+    Ok(PortCopy { descriptor: descriptor(ebpf, name)?, pages })
 }
 
 fn descriptor(ebpf: &Ebpf, name: &str) -> Result<OwnedFd, KernelError> {

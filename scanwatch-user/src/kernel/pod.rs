@@ -1,7 +1,7 @@
 //! The shared layouts as bytes that may cross the system call boundary.
 
 use aya::Pod;
-use scanwatch_common::abi::{Cell, CellKey, Control, ServiceTable, Settings};
+use scanwatch_common::abi::{Cell, CellKey, Control, PortPage, ServiceTable, Settings};
 use scanwatch_common::sketch::{DoorSet, FlowLine};
 
 /// A shared layout; neither it nor the trait is ours to join directly.
@@ -19,6 +19,8 @@ unsafe impl Pod for Raw<Control> {}
 unsafe impl Pod for Raw<Settings> {}
 // SAFETY: as above.
 unsafe impl Pod for Raw<ServiceTable> {}
+// SAFETY: as above.
+unsafe impl Pod for Raw<PortPage> {}
 // SAFETY: as above.
 unsafe impl Pod for Raw<DoorSet> {}
 // SAFETY: as above.

@@ -3,6 +3,8 @@
 use scanwatch_common::abi::{Cell, CellKey, Novelty, Side};
 use scanwatch_common::counters::Counter;
 use scanwatch_common::observe::{Passage, observe};
+use scanwatch_common::ports::PortKey;
+use scanwatch_common::sketch::PortSketch;
 
 use super::plane::DataPlane;
 use crate::host_tables::HostTables;
@@ -47,6 +49,13 @@ impl DataPlane for HostPlane {
         }
         let control = &mut self.tables.control;
         control.tick = control.tick.wrapping_add(epochs.saturating_sub(1));
+        Ok(())
+    }
+
+    fn ports(&mut self, mut take: impl FnMut(PortKey, &PortSketch)) -> Result<(), KernelError> {
+        for (key, sketch) in self.tables.take_ports() {
+            take(key, &sketch);
+        }
         Ok(())
     }
 

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use anyhow::{Result, anyhow};
 use scanwatch_common::abi::{Cell, CellKey, Novelty, Side};
 use scanwatch_common::counters::Counter;
+use scanwatch_common::ports::PortKey;
+use scanwatch_common::sketch::PortSketch;
 use tokio::runtime::Runtime;
 
 use super::plane::{DataPlane, FRAME_BYTES_SEEN};
@@ -19,6 +21,8 @@ pub struct KernelPlane {
     stubs: u64,
     /// A frame was observed since the last epoch ended.
     is_touched: bool,
+    /// A frame was observed in the epoch that ended last.
+    was_touched: bool,
     /// The interface of each cell's last novelty: to the kernel all frames come in by the loopback interface.
     interfaces: HashMap<CellKey, u32>,
     interface: u32,
@@ -46,6 +50,7 @@ impl KernelPlane {
             rings,
             stubs: 0,
             is_touched: false,
+            was_touched: false,
             interfaces: HashMap::new(),
             interface: 0,
             _runtime: runtime,
@@ -80,7 +85,8 @@ impl DataPlane for KernelPlane {
         mut take: impl FnMut(Side, &CellKey, &Cell),
     ) -> Result<(), KernelError> {
         self.kernel.flip_at_rest(epochs)?;
-        if !std::mem::take(&mut self.is_touched) {
+        self.was_touched = std::mem::take(&mut self.is_touched);
+        if !self.was_touched {
             return Ok(());
         }
         let mut drained: Vec<DrainedCell> = Vec::new();
@@ -92,6 +98,10 @@ impl DataPlane for KernelPlane {
         }
         self.interfaces.clear();
         Ok(())
+    }
+
+    fn ports(&mut self, take: impl FnMut(PortKey, &PortSketch)) -> Result<(), KernelError> {
+        if std::mem::take(&mut self.was_touched) { self.kernel.drain_ports(take) } else { Ok(()) }
     }
 
     fn counters(&self) -> Result<Vec<(Counter, u64)>, KernelError> {

@@ -2,6 +2,8 @@
 
 use scanwatch_common::abi::{Cell, CellKey, Novelty, Side};
 use scanwatch_common::counters::Counter;
+use scanwatch_common::ports::PortKey;
+use scanwatch_common::sketch::PortSketch;
 
 use crate::kernel::KernelError;
 
@@ -20,6 +22,9 @@ pub trait DataPlane {
     /// Ends an epoch, of which `epochs` have passed since the last, and hands over its cells in the order of their keys,
     /// internal sources first.
     fn end_epoch(&mut self, epochs: u32, take: impl FnMut(Side, &CellKey, &Cell)) -> Result<(), KernelError>;
+
+    /// Hands over what outsiders did to ports in the epoch that ended last, in the order of the ports.
+    fn ports(&mut self, take: impl FnMut(PortKey, &PortSketch)) -> Result<(), KernelError>;
 
     /// How often each counter was counted.
     fn counters(&self) -> Result<Vec<(Counter, u64)>, KernelError>;

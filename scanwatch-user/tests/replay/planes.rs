@@ -11,6 +11,8 @@ use scanwatch::policy::Policy;
 use scanwatch::replay::{DataPlane, HostPlane, Timeline};
 use scanwatch_common::abi::{Cell, CellKey, Novelty, Side};
 use scanwatch_common::counters::Counter;
+use scanwatch_common::ports::PortKey;
+use scanwatch_common::sketch::PortSketch;
 
 use crate::traffic::Traffic;
 
@@ -41,6 +43,10 @@ impl DataPlane for Blind {
         _take: impl FnMut(Side, &CellKey, &Cell),
     ) -> Result<(), KernelError> {
         self.0.borrow_mut().epochs.push(epochs);
+        Ok(())
+    }
+
+    fn ports(&mut self, _take: impl FnMut(PortKey, &PortSketch)) -> Result<(), KernelError> {
         Ok(())
     }
 

@@ -1,20 +1,24 @@
 //! Cells are drained exactly once, and a flip while packets flow loses none.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs;
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use scanwatch::host_tables::HostTables;
 use scanwatch::kernel::{DrainedCell, Kernel, Mode};
+use scanwatch::policy::Policy;
 use scanwatch_common::abi::{CellKey, Outcome, Side, Technique};
 use scanwatch_common::counters::Counter;
 use scanwatch_common::observe::{Passage, observe};
-use scanwatch_common::sketch::Sketch;
+use scanwatch_common::ports::{PortKey, Ports};
+use scanwatch_common::sketch::{PortSketch, Sketch};
 
 use crate::build::{ether, ipv4, tcp};
 use crate::support::net::{Veth, in_namespace, inside};
-use crate::support::{LOOPBACK, admitting, host_tables, require_root};
+use crate::support::{LOOPBACK, admitting, host_tables, policy, require_root};
 use crate::{await_count, counted, load, syn};
 
 /// Far more than one batch takes.
@@ -54,6 +58,61 @@ fn twenty_thousand_cells_are_all_drained_and_each_once() {
     }
 }
 
+fn drained_ports(kernel: &mut Kernel) -> Vec<(PortKey, PortSketch)> {
+    let mut ports = Vec::new();
+    kernel.drain_ports(|key, sketch| ports.push((key, *sketch))).expect("the port table is drained");
+    ports
+}
+
+#[test]
+fn every_port_is_drained_once_and_its_copy_is_empty_then() {
+    require_root();
+    let mut kernel = load(&policy());
+    let all = || (0..=u16::MAX).step_by(7).chain([u16::MAX]);
+    for round in 0..3 {
+        for port in all() {
+            kernel.run(&syn([198, 51, 100, 9], port)).expect("the program runs");
+        }
+        assert!(drained_ports(&mut kernel).is_empty(), "ports that are written to are not drained");
+        kernel.flip().expect("the copies are flipped");
+        let ports = drained_ports(&mut kernel);
+        let numbers: Vec<PortKey> = ports.iter().map(|(key, _)| *key).collect();
+        let expected: Vec<PortKey> = all().map(|port| PortKey { transport: Ports::Tcp, port }).collect();
+        assert!(numbers == expected, "round {round}: {} ports", numbers.len());
+        assert!(ports.iter().all(|(_, sketch)| sketch.sources().rounded() == 1), "round {round}");
+        assert!(drained_ports(&mut kernel).is_empty(), "nothing is drained twice");
+    }
+}
+
+#[test]
+fn all_maps_together_take_less_than_96_mib() {
+    require_root();
+    let before = map_bytes();
+    let kernel = load(&Policy::default());
+    let ours: u64 =
+        map_bytes().iter().filter(|(id, _)| !before.contains_key(id)).map(|(_, bytes)| bytes).sum();
+    println!("{:.1} MiB", ours as f64 / f64::from(1 << 20));
+    assert!(ours > 16 << 20, "{ours} bytes: not all maps were found");
+    assert!(ours < 96 << 20, "{ours} bytes");
+    drop(kernel);
+}
+
+/// Bytes of each map that this process has open, by the kernel's number for it.
+fn map_bytes() -> HashMap<u64, u64> {
+    let mut maps = HashMap::new();
+    for entry in fs::read_dir("/proc/self/fdinfo").expect("this process").flatten() {
+        let text = fs::read_to_string(entry.path()).unwrap_or_default();
+        let number = |name: &str| -> Option<u64> {
+            let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+            line.trim_start_matches(':').trim().parse().ok()
+        };
+        if let (Some(id), Some(bytes)) = (number("map_id"), number("memlock")) {
+            maps.insert(id, bytes);
+        }
+    }
+    maps
+}
+
 #[test]
 fn a_map_that_is_too_small_gives_up_old_cells_and_the_counters_tell_how_many() {
     require_root();
@@ -80,6 +139,13 @@ fn a_flip_while_packets_flow_loses_no_pair() {
     }
 }
 
+#[test]
+fn a_flip_while_packets_flow_loses_no_source_of_a_port() {
+    for mode in [Mode::XdpNativeFrags, Mode::Tcx] {
+        in_namespace(async || sources_survive_flips(mode));
+    }
+}
+
 /// One source, many pairs: every novelty changes the one cell that is flipped away under it all the time.
 fn pairs_survive_flips(mode: Mode) {
     const HOSTS: u32 = 200;
@@ -88,37 +154,10 @@ fn pairs_survive_flips(mode: Mode) {
         (0..HOSTS).flat_map(|host| (1..=PORTS).map(move |port| probe(inside(host), 10_000 + port))).collect();
     let policy = admitting();
     let mut kernel = load(&policy);
-    let veth = Veth::new("watched");
-    kernel.attach_by(&veth.name, veth.index, mode).expect("attached");
-    let mut sender = veth.into_sender();
-    let done = AtomicBool::new(false);
     let mut cells: Vec<DrainedCell> = Vec::new();
-    let mut flips = 0;
-    thread::scope(|scope| {
-        let sending = scope.spawn(|| {
-            sender.send(&frames);
-            done.store(true, Ordering::Release);
-        });
-        while !done.load(Ordering::Acquire) && !sending.is_finished() {
-            kernel.flip().expect("the copies are flipped");
-            cells.extend(drained(&mut kernel));
-            flips += 1;
-            thread::sleep(Duration::from_millis(1));
-        }
-    });
-    await_count(&kernel, Counter::ProbeSyn, frames.len() as u64);
-    for _ in 0..2 {
-        kernel.flip().expect("the copies are flipped");
-        cells.extend(drained(&mut kernel));
-    }
-    println!("{mode}: {} frames, {flips} flips, {} cells", frames.len(), cells.len());
-    assert!(flips >= 3, "only {flips} flips while packets flowed");
+    flip_while_sending(&mut kernel, mode, &frames, |kernel| cells.extend(drained(kernel)));
 
-    let mut host = host_tables(&policy, None);
-    for frame in &frames {
-        observe(&frame[..], LOOPBACK, Passage::IN, &mut host);
-    }
-    let expected = host.end_epoch();
+    let expected = host_after(&policy, &frames).end_epoch();
     for (_, key, cell) in &expected {
         let [pairs, hosts, ports] = union(&cells, key);
         assert!(
@@ -131,6 +170,68 @@ fn pairs_survive_flips(mode: Mode) {
     // Novelties are counted an epoch anew, and each of them once.
     let novelties: u64 = cells.iter().map(|cell| u64::from(cell.cell.facts.novelties)).sum();
     assert_eq!(novelties, counted(&kernel, Counter::Novel), "{mode}: novelties");
+}
+
+/// Many sources on a few ports: every novelty changes a sketch that is flipped away under it all the time.
+fn sources_survive_flips(mode: Mode) {
+    let frames: Vec<Vec<u8>> = (0..20_000_u32)
+        .map(|n| {
+            let source = Ipv4Addr::from(u32::from(Ipv4Addr::new(198, 18, 0, 0)) + n);
+            ether().carry(ipv4(source, inside(n % 50)).carry(tcp(40_000, 8_000 + (n % 5) as u16)))
+        })
+        .collect();
+    let policy = policy();
+    let mut kernel = load(&policy);
+    let mut ports: BTreeMap<PortKey, PortSketch> = BTreeMap::new();
+    flip_while_sending(&mut kernel, mode, &frames, |kernel| {
+        for (key, sketch) in drained_ports(kernel) {
+            ports.entry(key).or_default().merge(&sketch);
+        }
+    });
+    let expected: BTreeMap<PortKey, PortSketch> =
+        host_after(&policy, &frames).take_ports().into_iter().collect();
+    assert_eq!(ports, expected, "{mode}");
+}
+
+/// Sends frames, and flips the copies and drains the idle one all the while, and twice at the end.
+fn flip_while_sending(
+    kernel: &mut Kernel,
+    mode: Mode,
+    frames: &[Vec<u8>],
+    mut drain: impl FnMut(&mut Kernel),
+) {
+    let veth = Veth::new("watched");
+    kernel.attach_by(&veth.name, veth.index, mode).expect("attached");
+    let mut sender = veth.into_sender();
+    let done = AtomicBool::new(false);
+    let mut flips = 0;
+    thread::scope(|scope| {
+        let sending = scope.spawn(|| {
+            sender.send(frames);
+            done.store(true, Ordering::Release);
+        });
+        while !done.load(Ordering::Acquire) && !sending.is_finished() {
+            kernel.flip().expect("the copies are flipped");
+            drain(kernel);
+            flips += 1;
+            thread::sleep(Duration::from_millis(1));
+        }
+    });
+    await_count(kernel, Counter::ProbeSyn, frames.len() as u64);
+    for _ in 0..2 {
+        kernel.flip().expect("the copies are flipped");
+        drain(kernel);
+    }
+    println!("{mode}: {} frames, {flips} flips", frames.len());
+    assert!(flips >= 3, "only {flips} flips while packets flowed");
+}
+
+fn host_after(policy: &Policy, frames: &[Vec<u8>]) -> HostTables {
+    let mut host = host_tables(policy, None);
+    for frame in frames {
+        observe(&frame[..], LOOPBACK, Passage::IN, &mut host);
+    }
+    host
 }
 
 fn probe(target: Ipv4Addr, port: u16) -> Vec<u8> {

@@ -8,6 +8,8 @@ use scanwatch::policy::Policy;
 use scanwatch_common::abi::{Cell, CellKey, Novelty, Side};
 use scanwatch_common::counters::Counter;
 use scanwatch_common::observe::{Passage, observe};
+use scanwatch_common::ports::PortKey;
+use scanwatch_common::sketch::PortSketch;
 
 use crate::support::{LOOPBACK, host_tables, require_root};
 
@@ -53,6 +55,7 @@ pub struct Twins {
     frames: usize,
     cells: usize,
     novelties: usize,
+    ports: usize,
 }
 
 impl Twins {
@@ -67,7 +70,7 @@ impl Twins {
         let kernel = Kernel::load(policy, Options { seed }).expect("the programs are loaded");
         let rings = [Side::Internal, Side::External].map(|side| kernel.ring(side).expect("a ring"));
         let host = host_tables(policy, seed);
-        Self { kernel, rings, host, hook, frames: 0, cells: 0, novelties: 0 }
+        Self { kernel, rings, host, hook, frames: 0, cells: 0, novelties: 0, ports: 0 }
     }
 
     /// Shows a frame to both sides; the counters that it raised on both. Frames that the kernel runs no program on are
@@ -120,12 +123,24 @@ impl Twins {
             assert!(kernels == cell, "the sketches of {key:?} differ");
         }
         self.cells += expected.len();
+        self.compare_ports();
+    }
+
+    fn compare_ports(&mut self) {
+        let mut kernels: Vec<(PortKey, PortSketch)> = Vec::new();
+        self.kernel
+            .drain_ports(|key, sketch| kernels.push((key, *sketch)))
+            .expect("the port table is drained");
+        let hosts = self.host.take_ports();
+        assert_eq!(kernels, hosts, "port tables of the kernel and of the host");
+        self.ports += hosts.len();
     }
 
     /// Ends the epoch, and fails unless there was something to compare: cells, and records.
     pub fn finish(mut self) {
         self.end_epoch();
-        println!("{:?}: {} frames, {} cells, {} records", self.hook, self.frames, self.cells, self.novelties);
+        let Self { hook, frames, cells, novelties, ports, .. } = &self;
+        println!("{hook:?}: {frames} frames, {cells} cells, {novelties} records, {ports} ports");
         assert!(self.cells > 0 && self.novelties > 0, "nothing was compared");
         let lost = self.host.counter(Counter::RingLost) + self.host.counter(Counter::CellRefused);
         assert_eq!(lost, 0, "the tables were too small for this test");
