@@ -7,7 +7,7 @@
 //! lower half of the hash, and ranks what stands at its top.
 //!
 //! Two bitmaps of 32 bits stand beside the registers: hosts that were tried, and sources that were answered. They tell
-//! one from several and from many: with n in 32 bits the error is 10 % at 5 and 13 % at 50, and 97 is the most they say.
+//! one from several and from many: with n in 32 bits the error is 10 % at 5 and 13 % at 50, and 98 is the most they say.
 //!
 //! Merging is register maximum and bitwise or: commutative, associative, idempotent. Two registers share a byte, so of two
 //! processors that raise both at the same moment one may lose what it saw.
@@ -52,6 +52,9 @@ impl PortSketch {
     /// A sketch that has seen nothing; all its bytes are zero.
     pub const EMPTY: Self =
         Self { registers: [0; REGISTERS / 2], hosts: [0; BITS / 8], answered: [0; BITS / 8] };
+
+    /// The most that the bitmaps of hosts and of answered sources can say.
+    pub const BITMAP_MOST: f64 = BY_BITS[BITS - 1];
 
     /// True where [`Self::insert`] would write.
     #[inline(always)]

@@ -86,6 +86,8 @@ struct Agent<'a> {
     sink: &'a mut dyn Sink,
     quiet: Quiet,
     next_turn: Instant,
+    /// When the running epoch began.
+    epoch_began: Timestamp,
     /// Cells drained since the start.
     cells_drained: u64,
     /// Cells the kernel gave up to make room for others, since the start.
@@ -106,6 +108,7 @@ impl<'a> Agent<'a> {
             sink,
             quiet: Quiet::new(),
             next_turn: Instant::now(),
+            epoch_began: now(),
             cells_drained: 0,
             cells_evicted: 0,
         })
@@ -167,6 +170,7 @@ impl<'a> Agent<'a> {
         self.kernel.flip()?;
         // What the rings still hold is older than what is drained now.
         self.read_rings();
+        let epoch_began = std::mem::replace(&mut self.epoch_began, now());
         let Self { kernel, engine, clock, cells_drained, .. } = self;
         kernel.drain(|drained| {
             let facts = &drained.cell.facts;
@@ -175,6 +179,7 @@ impl<'a> Agent<'a> {
             engine.cell(drained.side, &drained.key, &drained.cell, first, last);
             *cells_drained += 1;
         })?;
+        kernel.drain_ports(|key, sketch| engine.port(key, sketch, epoch_began))?;
         // The kernel evicts in silence; but every cell that was created before the flip and not evicted is drained by
         // now. A cell created while the copies were flipped may be drained uncounted, never the other way round.
         self.cells_evicted = self.cells_evicted.max(created.saturating_sub(self.cells_drained));

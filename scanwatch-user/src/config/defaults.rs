@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::services::default_services;
 use crate::policy::{
-    BlockLimit, Directions, DistributedLimit, Limit, Limits, Network, Policy, Sight, Thresholds, Treatment,
-    WaysInLimit, Zone,
+    BlockLimit, Directions, DistributedLimit, Limit, Limits, Network, Policy, Sight, SurgeLimit, Thresholds,
+    Treatment, WaysInLimit, Zone,
 };
 
 /// Name, TCP ports and UDP ports of each default service group. A port is in one group per transport: udp/27017 is a
@@ -63,6 +63,17 @@ const fn limit(minute: u32, ten_minutes: u32, hour: u32, day: u32) -> Limit {
     Limit { minute: count(minute), ten_minutes: count(ten_minutes), hour: count(hour), day: count(day) }
 }
 
+/// At the height of Mirai each address of the internet was tried every ten minutes, so a network of five saw 30 sources an
+/// hour (SANS Internet Storm Center, 2016; Antonakakis et al., 2017); forged floods last minutes, seldom hours; and with
+/// a day of learning every hour has been seen once.
+pub(super) const SURGE: SurgeLimit = SurgeLimit {
+    sources: 30,
+    growth: 5,
+    slots: 3,
+    slot: Duration::from_hours(1),
+    learning: Duration::from_hours(24),
+};
+
 /// The numbers that held on captures and on simulated networks.
 pub(super) const THRESHOLDS: Thresholds = Thresholds {
     vertical: limit(10, 15, 20, 40),
@@ -91,6 +102,7 @@ pub(super) const THRESHOLDS: Thresholds = Thresholds {
     block_lateral: BlockLimit { pairs: 60, hosts: 5, ports: 5 },
     block_outbound: BlockLimit { pairs: 100, hosts: 10, ports: 10 },
     distributed: DistributedLimit { sources: 20, ports: 15 },
+    surge: Some(SURGE),
     silence: Duration::from_secs(3),
     hold: Duration::from_mins(2),
     learning: Duration::from_hours(1),

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::defaults::THRESHOLDS;
+use super::defaults::{SURGE, THRESHOLDS};
 use super::error::Fault;
 use super::read::{Section, Value};
-use crate::policy::{Limit, Sight, Thresholds};
+use crate::policy::{Limit, Sight, SurgeLimit, Thresholds};
 
 /// Most ports a host can have.
 const PORTS_MAX: u32 = 65_535;
@@ -99,6 +99,10 @@ const TIMES: [TimeField; 3] = [
     ("learning_s", |t| &mut t.learning, 0, 604_800),
 ];
 
+const SURGE_KEY: &str = "surge";
+const SURGE_EXAMPLE: &str =
+    "{ sources = 30, growth = 5, slots = 3, slot_s = 3600, learning_s = 86400 }, or \"off\"";
+
 const VISIBILITY: &str = "visibility";
 
 /// Reads `[thresholds]` over the defaults.
@@ -111,7 +115,7 @@ pub(super) fn thresholds(top: &Section) -> Result<Thresholds, Fault> {
         .map(|field| field.0)
         .chain(COUNTS.iter().map(|field| field.0))
         .chain(TIMES.iter().map(|field| field.0))
-        .chain([VISIBILITY])
+        .chain([SURGE_KEY, VISIBILITY])
         .collect();
     section.expect_keys(&known)?;
     for (name, field, max) in limits {
@@ -128,6 +132,9 @@ pub(super) fn thresholds(top: &Section) -> Result<Thresholds, Fault> {
         if let Some(value) = section.get(name) {
             *field(&mut thresholds) = Duration::from_secs(value.integer(min..=max)?.into());
         }
+    }
+    if let Some(value) = section.get(SURGE_KEY) {
+        thresholds.surge = read_surge(&value)?;
     }
     if let Some(value) = section.get(VISIBILITY) {
         thresholds.visibility = value.choice(&[
@@ -180,6 +187,28 @@ fn read_count(value: &Value, max: u32) -> Result<Option<u32>, Fault> {
         return Ok(None);
     }
     value.integer_or(&(2..=max), ", or \"off\"").map(Some)
+}
+
+/// A surge's limit over the default; `None` for `"off"`.
+fn read_surge(value: &Value) -> Result<Option<SurgeLimit>, Fault> {
+    if value.text("").is_ok_and(|text| text == "off") {
+        return Ok(None);
+    }
+    let section =
+        value.section(format!("[thresholds.{}]", value.key), &format!("counts such as {SURGE_EXAMPLE}"))?;
+    section.expect_keys(&["sources", "growth", "slots", "slot_s", "learning_s"])?;
+    let count = |key, default, max| section.get(key).map_or(Ok(default), |value| value.integer(2..=max));
+    let seconds = |key, default, min, max| {
+        let given = section.get(key).map(|value| value.integer(min..=max)).transpose()?;
+        Ok(given.map_or(default, |seconds: u32| Duration::from_secs(seconds.into())))
+    };
+    Ok(Some(SurgeLimit {
+        sources: count("sources", SURGE.sources, HOSTS_MAX)?,
+        growth: count("growth", SURGE.growth, 1_000)?,
+        slots: count("slots", SURGE.slots, 168)?,
+        slot: seconds("slot_s", SURGE.slot, 10, 86_400)?,
+        learning: seconds("learning_s", SURGE.learning, 0, 2_592_000)?,
+    }))
 }
 
 fn read_counts(

@@ -47,6 +47,7 @@ impl Engine {
                     desk.tend(source);
                 });
             }
+            self.judge_ports(now, &mut events);
             events.extend(self.flood.tend(now, self.losses).map(Box::new).map(Record::Flood));
             self.tended = now;
         }
@@ -237,6 +238,7 @@ impl Engine {
                 desk.finish(source);
             });
         }
+        self.finish_ports(now, &mut events);
         events.extend(self.flood.finish(now, self.losses).map(Box::new).map(Record::Flood));
         events
     }

@@ -5,6 +5,7 @@
 //! ```text
 //! novelty, cell → source: windows, pairs → facts → verdict: findings → desk: incidents → records
 //!                    └ role: what it covers is kept apart, counted, and left out of the facts
+//! port table → surges: slots, what is usual → incidents of ports → records
 //! ```
 //!
 //! A novelty record is made whenever a probe changed any sketch of its cell. Adding the records' hashes so gives the
@@ -29,6 +30,7 @@ mod severity;
 mod source;
 mod sources;
 mod statistics;
+mod surge;
 mod targets;
 mod threat;
 mod time;
@@ -45,15 +47,15 @@ pub use incident::{IncidentId, Target};
 
 pub use probe::ip_of;
 pub use record::{
-    Action, IncidentEvent, Length, Record, RoleNote, Scanner, Snapshot, Visibility, technique_names,
-    transport,
+    Action, IncidentEvent, Length, Record, RoleNote, Scanner, Snapshot, SurgeNote, Visibility,
+    technique_names, transport,
 };
 pub use role::RoleStatistics;
 pub use scan::{Kind, Techniques, technique_name};
 pub use severity::{RoleVerdict, Severity};
 pub use statistics::{
-    DirectionStatistics, DirectionsStatistics, IncidentStatistics, IncidentsStatistics, ServiceStatistics,
-    SourceStatistics, Statistics,
+    DirectionStatistics, DirectionsStatistics, GuestStatistics, IncidentStatistics, IncidentsStatistics,
+    PortStatistics, PortsStatistics, ServiceStatistics, SourceStatistics, Statistics,
 };
 pub use threat::{AttackTechnique, attack_techniques};
 pub use time::Timestamp;
@@ -73,6 +75,7 @@ use role::{Coverage, covering};
 use source::{CellId, Source, SourceKey};
 use sources::Sources;
 use statistics::Ledger;
+use surge::Surges;
 use targets::Targets;
 use tool::Tool;
 use world::World;
@@ -105,6 +108,7 @@ pub struct Engine {
     targets: Targets,
     ledger: Ledger,
     flood: Flood,
+    surges: Surges,
     losses: Losses,
     /// Sources of which something is new.
     dirty: Vec<SourceKey>,
@@ -137,6 +141,7 @@ impl Engine {
             targets: Targets::default(),
             ledger: Ledger::default(),
             flood: Flood::default(),
+            surges: Surges::default(),
             losses: Losses::default(),
             dirty: Vec::new(),
             due: BTreeSet::new(),
@@ -251,13 +256,20 @@ impl Engine {
     pub fn statistics(&self) -> Statistics {
         let sources = SourceStatistics { tracked: self.sources.len(), dropped: self.sources.dropped };
         let roles = self.coverage.statistics(&self.policy);
-        self.ledger.statistics(&self.policy, roles, sources, self.losses)
+        let ports = self.ports_statistics();
+        self.ledger.statistics(&self.policy, roles, sources, ports, self.losses)
     }
 
     /// Bytes that sources take, their open incidents left out.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.sources.bytes()
+    }
+
+    /// Bytes that the ports outsiders try take.
+    #[must_use]
+    pub fn bytes_of_ports(&self) -> usize {
+        self.surges.bytes()
     }
 }
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use scanwatch_common::abi::Technique;
-use scanwatch_common::sketch::Estimate;
+use scanwatch_common::sketch::{Estimate, PortSketch};
 
-use super::record::{Action, Snapshot, Visibility, technique_names};
+use super::record::{Action, Snapshot, SurgeNote, Visibility, technique_names, transport};
 use super::scan::{Kind, Techniques};
 use super::severity::RoleVerdict;
 use crate::policy::Direction;
@@ -33,6 +33,9 @@ pub fn reason(action: Action, snapshot: &Snapshot) -> String {
         );
     }
     let over = if action == Action::Ended { ", now over" } else { "" };
+    if let Some(surge) = &snapshot.surge {
+        return rising(surge, snapshot) + over + ".";
+    }
     format!(
         "{source} {verb}{what} ({zone} → {zones}) {time}, {outcome}: a {kind} scan {direction}{role}{over}.",
         source = snapshot.scanner.address,
@@ -45,6 +48,47 @@ pub fn reason(action: Action, snapshot: &Snapshot) -> String {
         direction = direction(snapshot.direction),
         role = role(snapshot) + &aliases(snapshot),
     )
+}
+
+/// How a port's sources rose.
+fn rising(surge: &SurgeNote, snapshot: &Snapshot) -> String {
+    let hosts = if snapshot.hosts.count >= PortSketch::BITMAP_MOST {
+        format!("{} hosts or more", snapshot.hosts.rounded())
+    } else {
+        counted(snapshot.hosts, "host")
+    };
+    let before = match surge.usual.round() {
+        usual if usual < 1.0 => "where nobody did before".to_owned(),
+        usual => format!("where {usual} were the most before"),
+    };
+    format!(
+        "{} tried {} on {hosts} {}, at least {:.0} {} {before}: scans of this port from the internet surge",
+        counted(surge.sources, "source"),
+        port(snapshot),
+        lasted(snapshot.grew.since(snapshot.first)),
+        surge.least,
+        each(surge.slot),
+    )
+}
+
+/// The port of a surge, with its service where it has one.
+fn port(snapshot: &Snapshot) -> String {
+    let transport = transport(snapshot.techniques).unwrap_or("port");
+    let port = format!("{transport}/{}", snapshot.port.unwrap_or_default());
+    match snapshot.services.first() {
+        Some(service) if *service != port => format!("{port} ({service})"),
+        _ => port,
+    }
+}
+
+/// A rate's time.
+fn each(time: Duration) -> String {
+    match time.as_secs() {
+        3_600 => "an hour".to_owned(),
+        86_400 => "a day".to_owned(),
+        s if s % 60 == 0 => format!("in {} min", s / 60),
+        s => format!("in {s} s"),
+    }
 }
 
 /// What was done to whom.

@@ -94,6 +94,19 @@ pub struct Length {
     pub deviation: f64,
 }
 
+/// How a port's sources rose.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SurgeNote {
+    /// Distinct sources since the rise began.
+    pub sources: Estimate,
+    /// Distinct sources in the least of the slots that made it a surge.
+    pub least: f64,
+    /// Distinct sources in the busiest slot before, as far as it is remembered.
+    pub usual: f64,
+    /// Length of a slot.
+    pub slot: Duration,
+}
+
 /// The role of the scanner, and how the scan stands to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoleNote {
@@ -166,6 +179,8 @@ pub struct Snapshot {
     pub others: Vec<IpAddr>,
     /// How many there are.
     pub others_count: u64,
+    /// How the port's sources rose, where that is what it is about.
+    pub surge: Option<SurgeNote>,
     /// The scanner's role, if it has one.
     pub role: Option<RoleNote>,
     /// Severity.
@@ -179,6 +194,12 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// The one source; `None` where many share the scan.
+    #[must_use]
+    pub fn source(&self) -> Option<&Scanner> {
+        (!matches!(self.kind, Kind::Distributed | Kind::Surge)).then_some(&self.scanner)
+    }
+
     /// Standard error of the counts as a share of them: that of the pairs, the largest count.
     #[must_use]
     pub const fn relative_error(&self) -> f64 {
@@ -248,6 +269,7 @@ impl Scene<'_> {
             escalated: incident.escalated,
             others: incident.others.iter().copied().collect(),
             others_count: incident.others_count,
+            surge: None,
             role,
             severity: weight.severity(),
             risk: weight.risk(),

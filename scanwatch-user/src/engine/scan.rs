@@ -22,11 +22,14 @@ pub enum Kind {
     Block,
     /// Many ports on one host, shared by many sources.
     Distributed,
+    /// One port that ever more sources try.
+    Surge,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 4] = [Self::Vertical, Self::Horizontal, Self::Block, Self::Distributed];
+    pub const ALL: [Self; 5] =
+        [Self::Vertical, Self::Horizontal, Self::Block, Self::Distributed, Self::Surge];
 
     /// Name in records.
     #[must_use]
@@ -36,6 +39,7 @@ impl Kind {
             Self::Horizontal => "horizontal",
             Self::Block => "block",
             Self::Distributed => "distributed",
+            Self::Surge => "surge",
         }
     }
 }
@@ -215,7 +219,7 @@ impl Scope {
             let host = counts.contains(Part::Hosts, probe.element.host);
             match self.kind {
                 Kind::Block => host || counts.contains(Part::Ports, probe.element.port),
-                Kind::Vertical | Kind::Horizontal | Kind::Distributed => host,
+                Kind::Vertical | Kind::Horizontal | Kind::Distributed | Kind::Surge => host,
             }
         })
     }
@@ -235,9 +239,9 @@ impl Scope {
             (Some(false), Kind::Horizontal) => {
                 lane.is_unnamed() && self.techniques.has(lane.technique) && ports()
             }
-            (Some(false), Kind::Vertical | Kind::Block | Kind::Distributed) => false,
+            (Some(false), Kind::Vertical | Kind::Block | Kind::Distributed | Kind::Surge) => false,
             (None, Kind::Block) => hosts() || ports(),
-            (None, Kind::Vertical | Kind::Horizontal | Kind::Distributed) => hosts(),
+            (None, Kind::Vertical | Kind::Horizontal | Kind::Distributed | Kind::Surge) => hosts(),
         }
     }
 

@@ -86,13 +86,14 @@ impl Ledger {
         policy: &Policy,
         roles: Vec<RoleStatistics>,
         sources: SourceStatistics,
+        ports: PortsStatistics,
         losses: Losses,
     ) -> Statistics {
         let direction = |direction: Direction| {
             let ledger = &self.directions[direction as usize];
             DirectionStatistics { sources: ledger.sources.estimate().rounded(), incidents: ledger.incidents }
         };
-        let [vertical, horizontal, block, distributed] = self.incidents[Treatment::Alert as usize];
+        let [vertical, horizontal, block, distributed, surge] = self.incidents[Treatment::Alert as usize];
         Statistics {
             roles,
             directions: DirectionsStatistics {
@@ -106,9 +107,11 @@ impl Ledger {
                 horizontal,
                 block,
                 distributed,
+                surge,
                 refused: self.refused,
             },
             services_from_outside: self.services_from_outside(policy),
+            ports_from_outside: ports,
             sources,
             cells_dropped: self.cells_dropped,
             losses,
@@ -141,6 +144,8 @@ pub struct Statistics {
     pub incidents: IncidentsStatistics,
     /// The services most sources on the internet tried inside, most first.
     pub services_from_outside: Vec<ServiceStatistics>,
+    /// The ports that sources on the internet try where they do not serve, and those that serve few.
+    pub ports_from_outside: PortsStatistics,
     /// Sources.
     pub sources: SourceStatistics,
     /// Cells given up because their source had too many.
@@ -182,6 +187,8 @@ pub struct IncidentsStatistics {
     pub block: IncidentStatistics,
     /// Scans by many sources.
     pub distributed: IncidentStatistics,
+    /// Ports that many sources began to try.
+    pub surge: IncidentStatistics,
     /// Scans of any treatment for which there was no room.
     pub refused: u64,
 }
@@ -190,7 +197,7 @@ impl IncidentsStatistics {
     /// Open incidents of every kind.
     #[must_use]
     pub const fn open(&self) -> usize {
-        self.vertical.open + self.horizontal.open + self.block.open + self.distributed.open
+        self.vertical.open + self.horizontal.open + self.block.open + self.distributed.open + self.surge.open
     }
 }
 
@@ -201,6 +208,43 @@ pub struct ServiceStatistics {
     pub name: String,
     /// Distinct sources.
     pub sources: u64,
+}
+
+/// Ports as seen from outside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PortsStatistics {
+    /// Ports that were tried, as far as that is remembered.
+    pub tried: usize,
+    /// The ports that most sources tried, most first.
+    pub top: Vec<PortStatistics>,
+    /// Ports on which machines inside answered the fewest sources: what is open, and hardly anybody knows of.
+    pub rare_in_use: Vec<GuestStatistics>,
+    /// Ports that rose together with so many others that no surge was told.
+    pub rising_together: u64,
+    /// Surges for which there was no room.
+    pub surges_refused: u64,
+}
+
+/// One port that is tried.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PortStatistics {
+    /// Transport and number, as `tcp/445`.
+    pub port: String,
+    /// Name of the service group it is in.
+    pub service: Option<String>,
+    /// Distinct sources in its busiest hour, fading by half a week.
+    pub sources: u64,
+}
+
+/// One port that answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct GuestStatistics {
+    /// Transport and number, as `tcp/445`.
+    pub port: String,
+    /// Name of the service group it is in.
+    pub service: Option<String>,
+    /// Distinct sources that were answered since the start.
+    pub answered: u64,
 }
 
 /// Sources.

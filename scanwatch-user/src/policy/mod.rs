@@ -11,7 +11,7 @@ mod thresholds;
 pub use direction::{Direction, Directions, Treatment};
 pub use network::Network;
 pub use role::{Role, RoleKind, Schedule};
-pub use thresholds::{BlockLimit, DistributedLimit, Limit, Sight, Thresholds, WaysInLimit};
+pub use thresholds::{BlockLimit, DistributedLimit, Limit, Sight, SurgeLimit, Thresholds, WaysInLimit};
 
 use std::net::IpAddr;
 use std::time::Duration;

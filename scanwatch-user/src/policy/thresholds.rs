@@ -49,6 +49,32 @@ pub struct DistributedLimit {
     pub ports: u32,
 }
 
+/// When a port that outsiders try is surging.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SurgeLimit {
+    /// Distinct sources in a slot.
+    pub sources: u32,
+    /// How many times as many as in the busiest slot before.
+    pub growth: u32,
+    /// Slots in a row.
+    pub slots: u32,
+    /// Length of a slot.
+    pub slot: Duration,
+    /// Time since the start in which nothing rises.
+    pub learning: Duration,
+}
+
+impl SurgeLimit {
+    /// A limit that nothing reaches, in slots of an hour.
+    pub const NEVER: Self = Self {
+        sources: u32::MAX,
+        growth: u32::MAX,
+        slots: u32::MAX,
+        slot: Duration::from_hours(1),
+        learning: Duration::MAX,
+    };
+}
+
 /// Whether answers to probes can be seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sight {
@@ -116,6 +142,8 @@ pub struct Thresholds {
     pub block_outbound: BlockLimit,
     /// Scan of one host by many sources.
     pub distributed: DistributedLimit,
+    /// Scans from the internet that rise on a port; `None` switches the rule off.
+    pub surge: Option<SurgeLimit>,
     /// Silence after which a contact has failed.
     pub silence: Duration,
     /// How long a fan-out is held back to see whether it was polling.

@@ -126,7 +126,7 @@ impl<P: DataPlane> Timeline<P> {
         }
         let ended_ns = self.epoch_ends_ns;
         let epochs = (to_ns - ended_ns) / EPOCH_NS + 1;
-        self.drain(epochs.min(SILENT_EPOCHS_MAX) as u32)?;
+        self.drain(epochs.min(SILENT_EPOCHS_MAX) as u32, ended_ns)?;
         self.judge(ended_ns);
         self.silence(ended_ns, to_ns);
         self.epoch_ends_ns = ended_ns.saturating_add(epochs.saturating_mul(EPOCH_NS));
@@ -153,7 +153,7 @@ impl<P: DataPlane> Timeline<P> {
         self.judge_at_ns = if self.engine.is_dirty() { at_ns.saturating_add(TURN_NS) } else { NEVER };
     }
 
-    fn drain(&mut self, epochs: u32) -> Result<(), KernelError> {
+    fn drain(&mut self, epochs: u32, ended_ns: u64) -> Result<(), KernelError> {
         let Self { plane, engine, cells_drained, .. } = self;
         plane.end_epoch(epochs, |side, key, cell| {
             *cells_drained += 1;
@@ -161,6 +161,8 @@ impl<P: DataPlane> Timeline<P> {
             let (first, last) = (Timestamp::from_ns(facts.first_ns), Timestamp::from_ns(facts.last_ns));
             engine.cell(side, key, cell, first, last);
         })?;
+        let began = Timestamp::from_ns(ended_ns.saturating_sub(EPOCH_NS));
+        plane.ports(|key, sketch| engine.port(key, sketch, began))?;
         let counters = plane.counters()?;
         let total = |wanted| counters.iter().filter(|(c, _)| *c == wanted).map(|(_, n)| n).sum();
         engine.losses(Losses {

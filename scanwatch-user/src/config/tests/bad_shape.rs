@@ -67,7 +67,7 @@ fn unknown_keys_are_refused_with_the_known_ones() {
             ),
             (
                 "[thresholds]\nhorizontal = { 1m = 3 }\n",
-                "2: unknown key `horizontal` in [thresholds]; expected one of vertical, vertical_known, vertical_any, vertical_blind, horizontal_lateral_sensitive, horizontal_lateral, horizontal_outbound_sensitive, horizontal_outbound, horizontal_outbound_noisy, horizontal_network, horizontal_blind, fan_out_sensitive, fan_out, fan_out_icmp, fan_out_mail, icmp_lateral, icmp_outbound, arp, flags, refused_ports, refused_hosts, protocols, vertical_ways_in, block_lateral … (6 more)",
+                "2: unknown key `horizontal` in [thresholds]; expected one of vertical, vertical_known, vertical_any, vertical_blind, horizontal_lateral_sensitive, horizontal_lateral, horizontal_outbound_sensitive, horizontal_outbound, horizontal_outbound_noisy, horizontal_network, horizontal_blind, fan_out_sensitive, fan_out, fan_out_icmp, fan_out_mail, icmp_lateral, icmp_outbound, arp, flags, refused_ports, refused_hosts, protocols, vertical_ways_in, block_lateral … (7 more)",
             ),
             (
                 "[thresholds]\nvertical = { 1m = 30, 2h = 100 }\n",
@@ -76,6 +76,10 @@ fn unknown_keys_are_refused_with_the_known_ones() {
             (
                 "[thresholds.block_lateral]\nservices = 3\n",
                 "2: unknown key `services` in [thresholds.block_lateral]; expected one of pairs, hosts, ports",
+            ),
+            (
+                "[thresholds]\nsurge = { hours = 3 }\n",
+                "2: unknown key `hours` in [thresholds.surge]; expected one of sources, growth, slots, slot_s, learning_s",
             ),
             (
                 "[limits]\nquiet = 60\n",

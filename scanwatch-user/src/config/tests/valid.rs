@@ -267,6 +267,17 @@ fn a_window_without_a_count_keeps_its_default_and_off_switches_it_off() {
 }
 
 #[test]
+fn a_surge_has_counts_and_times_each_with_a_default_and_can_be_off() {
+    let surge = |text: &str| ok(&format!("[thresholds]\nsurge = {text}\n")).thresholds.surge;
+    let default = Thresholds::default().surge.expect("on by default");
+    assert_eq!(surge("{}"), Some(default));
+    assert_eq!(surge("\"off\""), None);
+    let quick = surge("{ sources = 5, slots = 2, slot_s = 20, learning_s = 0 }").expect("on");
+    assert_eq!((quick.sources, quick.growth, quick.slots), (5, default.growth, 2));
+    assert_eq!((quick.slot, quick.learning), (Duration::from_secs(20), Duration::ZERO));
+}
+
+#[test]
 fn a_section_may_be_written_as_a_table_of_its_own_or_with_dotted_keys() {
     let t = ok("thresholds.vertical.1m = 11\n").thresholds;
     assert_eq!((t.vertical.minute, t.vertical.ten_minutes), (Some(11), Some(15)));

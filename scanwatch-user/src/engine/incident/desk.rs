@@ -200,7 +200,7 @@ fn home(incidents: &[Incident], finding: &Finding) -> Option<usize> {
     let other = || match finding.scope.kind {
         // The first scan to grow into a block becomes the block.
         Kind::Block => find(&|incident| overlaps(incident, finding)),
-        Kind::Distributed => None,
+        Kind::Distributed | Kind::Surge => None,
         Kind::Vertical | Kind::Horizontal => find(&|incident| is_part(incident, finding))
             .or_else(|| find(&|incident| is_within(incident, finding))),
     };

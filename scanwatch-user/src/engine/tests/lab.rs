@@ -147,6 +147,11 @@ impl Lab {
             let at = |ns| Timestamp::from_ns(ns);
             self.engine.cell(side, &key, &cell, at(cell.facts.first_ns), at(cell.facts.last_ns));
         }
+        let epoch_ns = u64::from(EPOCH_S) * SECOND_NS;
+        let began = Timestamp::from_ns(self.now_ns.saturating_sub(epoch_ns));
+        for (key, sketch) in self.tables.take_ports() {
+            self.engine.port(key, &sketch, began);
+        }
         let ring_lost = self.tables.counter(Counter::RingLost);
         self.engine.losses(Losses {
             ring_lost,

@@ -10,6 +10,7 @@ mod memory;
 mod roles;
 mod rules;
 mod scenarios;
+mod surges;
 
 #[path = "../../../../scanwatch-common/tests/build/mod.rs"]
 mod build;

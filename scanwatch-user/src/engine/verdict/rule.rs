@@ -87,6 +87,8 @@ rules! {
     BlockOutbound = "block_outbound",
     /// One host by many sources.
     Distributed = "distributed",
+    /// A port that many sources begin to try.
+    Surge = "surge",
     /// More hosts than a role allows.
     HostsMax = "hosts_max",
 }

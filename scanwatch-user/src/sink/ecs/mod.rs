@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::Observer;
 use crate::engine::{
-    Action, IncidentEvent, Kind, Record, Snapshot, Timestamp, Visibility, attack_techniques, ip_of,
+    Action, IncidentEvent, Record, Scanner, Snapshot, Timestamp, Visibility, attack_techniques, ip_of,
     technique_names, transport,
 };
 use crate::policy::Direction;
@@ -43,9 +43,8 @@ pub fn incident(event: &IncidentEvent, observer: &Observer) -> Value {
         "scanwatch": scanwatch(snapshot),
         "threat": threat(snapshot),
     });
-    // Nobody is the one source of a shared scan.
-    if snapshot.kind != Kind::Distributed {
-        document["source"] = source(snapshot);
+    if let Some(scanner) = snapshot.source() {
+        document["source"] = source(scanner);
     }
     if let Some(destination) = destination(snapshot) {
         document["destination"] = destination;
@@ -89,8 +88,7 @@ fn nanos(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-fn source(snapshot: &Snapshot) -> Value {
-    let scanner = &snapshot.scanner;
+fn source(scanner: &Scanner) -> Value {
     let mut source = Map::new();
     source.insert("address".into(), json!(scanner.address.to_string()));
     source.insert("ip".into(), json!(scanner.address.to_string()));
@@ -128,7 +126,10 @@ fn network(snapshot: &Snapshot) -> Value {
     let is_v6 = matches!(snapshot.scanner.address, IpAddr::V6(_));
     let mut network = Map::new();
     network.insert("direction".into(), json!(direction_name(snapshot.direction)));
-    network.insert("type".into(), json!(if is_v6 { "ipv6" } else { "ipv4" }));
+    // A surge is of both.
+    if snapshot.surge.is_none() {
+        network.insert("type".into(), json!(if is_v6 { "ipv6" } else { "ipv4" }));
+    }
     if let Some(transport) = transport(snapshot.techniques) {
         let transport = if is_v6 && transport == "icmp" { "ipv6-icmp" } else { transport };
         network.insert("transport".into(), json!(transport));
@@ -162,9 +163,9 @@ fn related(snapshot: &Snapshot) -> Vec<String> {
     let targets = snapshot.targets.iter().map(|target| ip_of(&target.address));
     let others: BTreeSet<IpAddr> =
         targets.chain(snapshot.host).chain(snapshot.others.iter().copied()).collect();
-    let source = Some(snapshot.scanner.address).filter(|_| snapshot.kind != Kind::Distributed).into_iter();
-    let others = others.into_iter().filter(|address| *address != snapshot.scanner.address);
-    source.chain(others).map(|address| address.to_string()).collect()
+    let source = snapshot.source().map(|scanner| scanner.address);
+    let others = others.into_iter().filter(|address| Some(*address) != source);
+    source.into_iter().chain(others).map(|address| address.to_string()).collect()
 }
 
 fn threat(snapshot: &Snapshot) -> Value {
@@ -221,9 +222,17 @@ fn scan(snapshot: &Snapshot) -> Value {
         scan["length_deviation_bytes"] = json!(rounded(length.deviation, 1));
     }
     if snapshot.others_count > 0 {
-        let name = if snapshot.kind == Kind::Distributed { "sources" } else { "decoys" };
+        let name = if snapshot.source().is_none() { "sources" } else { "decoys" };
         let addresses: Vec<String> = snapshot.others.iter().map(ToString::to_string).collect();
         scan[name] = json!({ "count": snapshot.others_count, "sample": addresses });
+    }
+    if let Some(surge) = &snapshot.surge {
+        scan["surge"] = json!({
+            "relative_error": rounded(surge.sources.relative_error, 4),
+            "slot_s": surge.slot.as_secs(),
+            "sources_least": rounded(surge.least, 1),
+            "sources_usual": rounded(surge.usual, 1),
+        });
     }
     if let Some(tool) = snapshot.tool {
         scan["tool"] = json!(tool);
