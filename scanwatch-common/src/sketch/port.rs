@@ -160,7 +160,7 @@ impl PortSketch {
 /// Byte of a source's register, and by how many bits it is shifted there.
 #[inline(always)]
 const fn register_of(source: u64) -> (usize, u8) {
-    let register = ((source & 0xffff_ffff) * REGISTERS as u64 >> 32) as usize;
+    let register = (((source & 0xffff_ffff) * REGISTERS as u64) >> 32) as usize;
     (register >> 1, (register as u8 & 1) << 2)
 }
 

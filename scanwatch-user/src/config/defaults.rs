@@ -63,9 +63,9 @@ const fn limit(minute: u32, ten_minutes: u32, hour: u32, day: u32) -> Limit {
     Limit { minute: count(minute), ten_minutes: count(ten_minutes), hour: count(hour), day: count(day) }
 }
 
-/// At the height of Mirai each address of the internet was tried every ten minutes, so a network of five saw 30 sources an
-/// hour (SANS Internet Storm Center, 2016; Antonakakis et al., 2017); forged floods last minutes, seldom hours; and with
-/// a day of learning every hour has been seen once.
+/// A botnet like Mirai tries each address once in ten minutes, so a network of five sees 30 sources an hour (SANS Internet
+/// Storm Center, *The Mirai botnet: a look back and ahead at what's next*). Forged floods last minutes, seldom hours. In a
+/// day of learning each hour was seen once.
 pub(super) const SURGE: SurgeLimit = SurgeLimit {
     sources: 30,
     growth: 5,

@@ -1,12 +1,13 @@
 //! Documents as they are written, field by field.
 
 use std::io;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::{Lines, Observer, Sink, ecs};
 use crate::engine::tests::lab::{Lab, host_in, network, policy, service};
-use crate::engine::{IncidentEvent, Record};
+use crate::engine::{IncidentEvent, Kind, Record};
 use crate::policy::{INTERNET, Role, RoleKind};
 
 fn observer() -> Observer {
@@ -177,6 +178,43 @@ fn targets_have_address_and_port() {
         assert!(target["ip"].as_str().unwrap().starts_with("10.2.0."));
     }
     assert_eq!(found["scanwatch"]["scan"]["services"], json!(["tcp/8983"]));
+}
+
+#[test]
+fn a_surge_has_a_port_and_no_source() {
+    let mut policy = policy();
+    let surge = policy.thresholds.surge.as_mut().unwrap();
+    (surge.slots, surge.slot, surge.learning) = (2, Duration::from_mins(10), Duration::ZERO);
+    let mut lab = Lab::new(policy);
+    lab.turns_a_second(1);
+    // Some try four hosts, and so are known.
+    for source in 1..=240 {
+        let from = host_in("198.51.100", source);
+        let hosts = if source % 20 == 0 { 4 } else { 1 };
+        (0..hosts).for_each(|host| lab.syn(&from, &host_in("10.2.0", source % 50 + host + 1), 8291));
+        lab.wait(5.0);
+    }
+    lab.wait(30.0);
+    let event = lab.events.iter().find(|event| event.snapshot.kind == Kind::Surge).expect("a surge");
+    let found = ecs::incident(event, &observer());
+    assert!(found.get("source").is_none(), "{found:#}");
+    assert_eq!(found["destination"], json!({ "port": 8291 }));
+    assert_eq!(found["network"], json!({ "direction": "inbound", "transport": "tcp" }));
+    assert_eq!((&found["event"]["severity"], &found["event"]["risk_score"]), (&json!(21), &json!(15)));
+    assert_eq!(found["rule"]["name"], "surge");
+    assert_eq!(found["threat"]["technique"]["id"], json!(["T1595.001"]));
+    let scan = &found["scanwatch"]["scan"];
+    assert_eq!((&scan["kind"], &scan["technique"]), (&json!("surge"), &json!(["syn"])));
+    assert_eq!((&scan["ports"], &scan["services"]), (&json!(1), &json!(["management"])));
+    assert_eq!((&scan["surge"]["slot_s"], &scan["surge"]["sources_usual"]), (&json!(600), &json!(0.0)));
+    let count = scan["sources"]["count"].as_u64().unwrap();
+    assert!((100..=260).contains(&count), "{scan:#}");
+    let sample = scan["sources"]["sample"].as_array().unwrap();
+    assert!((3..=16).contains(&sample.len()), "{scan:#}");
+    let related = found["related"]["ip"].as_array().unwrap();
+    assert!(sample.iter().all(|source| related.contains(source)), "{found:#}");
+    assert!(!related.contains(&json!("0.0.0.0")), "{found:#}");
+    assert!(scan["targets"].as_array().unwrap().iter().all(|target| target["port"] == 8291), "{scan:#}");
 }
 
 /// A pipe that is closed after some lines.

@@ -2,6 +2,7 @@
 
 mod command;
 mod planes;
+mod surge;
 mod time;
 #[path = "../support/traffic.rs"]
 mod traffic;

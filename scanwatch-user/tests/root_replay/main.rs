@@ -67,8 +67,14 @@ impl Drop for Folder {
 
 /// Replays a capture both ways; the records of both.
 fn replay_both(capture: &[u8]) -> Vec<serde_json::Value> {
+    replay_both_under(CONFIG, capture)
+}
+
+/// The same under a configuration.
+fn replay_both_under(config: &str, capture: &[u8]) -> Vec<serde_json::Value> {
     require_root();
     let folder = Folder::new();
+    folder.file("all.toml", config.as_bytes());
     let capture = folder.file("capture", capture);
     let (host, kernel) = (folder.replay(&[], &[&capture]), folder.replay(&["--in-kernel"], &[&capture]));
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
@@ -102,6 +108,20 @@ fn scans_of_every_shape_are_told_alike() {
     }
     let records = replay_both(&traffic.pcap());
     assert!(detections(&records) >= 5, "{records:?}");
+}
+
+#[test]
+fn a_surge_is_told_alike() {
+    let mut traffic = Traffic::new();
+    traffic.background(30, None);
+    traffic.background(40, Some((8_291, 20)));
+    traffic.background(40, None);
+    let config = "[thresholds]\nsurge = { slot_s = 600, slots = 2, learning_s = 600 }\n";
+    let records = replay_both_under(config, &traffic.pcap());
+    let is_surge = |record: &&serde_json::Value| record["scanwatch"]["scan"]["kind"] == "surge";
+    let surges: Vec<_> = records.iter().filter(is_surge).collect();
+    assert_eq!(surges.len(), 2, "{records:?}");
+    assert_eq!(surges[0]["destination"]["port"], 8_291);
 }
 
 #[test]

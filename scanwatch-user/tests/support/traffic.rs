@@ -19,6 +19,7 @@ pub const START_NS: u64 = 1_830_470_400 * SECOND_NS;
 const ETHERNET: u32 = 1;
 
 const SYN: u8 = 0x02;
+const SYN_ACK: u8 = 0x12;
 const RST_ACK: u8 = 0x14;
 const ACK: u8 = 0x10;
 
@@ -89,6 +90,46 @@ impl Traffic {
     /// A question over UDP.
     pub fn question(&mut self, source: &str, target: &str) {
         self.segment(source, target, udp(50_000, 53).payload(40));
+    }
+
+    /// A SYN that nobody answers.
+    pub fn knock(&mut self, source: &str, target: &str, port: u16) {
+        let from = 40_000 + (self.frames.len() % 20_000) as u16;
+        self.segment(source, target, tcp(from, port).flags(SYN).numbers(7, 0));
+    }
+
+    /// A connection that is accepted.
+    pub fn welcomed(&mut self, source: &str, target: &str, port: u16) {
+        let from = 40_000 + (self.frames.len() % 20_000) as u16;
+        self.segment(source, target, tcp(from, port).flags(SYN).numbers(7, 0));
+        self.now_ns += 1_000;
+        self.segment(target, source, tcp(port, from).flags(SYN_ACK).numbers(7, 8));
+    }
+
+    /// So many minutes of what the internet sends: strangers who knock at some port of some host once, and guests of a
+    /// web server; and, where a port is named, so many more strangers a minute there. No stranger comes twice.
+    pub fn background(&mut self, minutes: u32, rising: Option<(u16, u32)>) {
+        for _ in 0..minutes {
+            let dice = (self.frames.len() as u32).wrapping_mul(2_654_435_761);
+            let host = |n: u32| format!("10.2.0.{}", n % 200 + 1);
+            let port = if dice & 0x300 == 0 { 23 } else { (dice >> 8) as u16 };
+            let stranger = self.stranger();
+            self.knock(&stranger, &host(dice >> 24), port);
+            for _ in 0..3 {
+                let guest = self.stranger();
+                self.welcomed(&guest, "10.2.0.1", 443);
+            }
+            let (port, more) = rising.unwrap_or_default();
+            for number in 0..more {
+                let stranger = self.stranger();
+                self.knock(&stranger, &host(dice.wrapping_add(number * 37)), port);
+            }
+            self.now_ns = (self.now_ns / SECOND_NS + 60) * SECOND_NS;
+        }
+    }
+
+    fn stranger(&self) -> String {
+        Ipv4Addr::from(u32::from(Ipv4Addr::new(198, 18, 0, 0)) + self.frames.len() as u32).to_string()
     }
 
     /// The capture, with nanoseconds.

@@ -129,10 +129,10 @@ impl Surges {
     ) -> Vec<News> {
         self.roll(now, limit);
         let mut news = Vec::new();
-        let ripe = self.ripe(limit);
+        let due = self.ripe(limit);
         let open = self.rises.values().filter(|rise| rise.incident.is_some()).count();
-        let is_together = ripe.len() + open > TOGETHER_MAX;
-        for key in ripe {
+        let is_together = due.len() + open > TOGETHER_MAX;
+        for key in due {
             let Some(rise) = self.rises.get_mut(&key) else { continue };
             if is_together {
                 self.withheld += u64::from(!std::mem::replace(&mut rise.is_withheld, true));

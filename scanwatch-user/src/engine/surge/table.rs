@@ -7,7 +7,7 @@ use scanwatch_common::sketch::PortSketch;
 /// Slots in which the memory of a busy one fades by half: a week of hours.
 pub const FADE_SLOTS: u64 = 7 * 24;
 /// Sources a slot below which nothing is remembered.
-const NOTHING: f32 = 0.5;
+const NOTHING: f64 = 0.5;
 
 /// The busiest slot of a port so far, as far as it is remembered.
 #[derive(Clone, Copy, Debug, Default)]
@@ -17,6 +17,10 @@ struct Past {
 }
 
 impl Past {
+    fn is_faded(self, slot: u64) -> bool {
+        self.usual(slot) < NOTHING
+    }
+
     fn usual(self, slot: u64) -> f64 {
         let passed = slot.saturating_sub(u64::from(self.slot)) as f64;
         f64::from(self.sources) * (-passed / FADE_SLOTS as f64).exp2()
@@ -87,7 +91,7 @@ impl Table {
             let past = page.iter().enumerate();
             past.map(move |(place, past)| (PortKey::at(number, place), past.usual(slot)))
         });
-        ports.filter(|(_, usual)| *usual >= f64::from(NOTHING))
+        ports.filter(|(_, usual)| *usual >= NOTHING)
     }
 
     /// Remembers how many sources a port had in the slot.
@@ -110,10 +114,8 @@ impl Table {
     /// Gives the memory of faded pages back.
     pub fn sweep(&mut self, slot: u64) {
         for page in &mut self.pasts {
-            let is_faded = |page: &Box<[Past; PORTS_A_PAGE]>| {
-                page.iter().all(|past| past.usual(slot) < f64::from(NOTHING))
-            };
-            if page.as_ref().is_some_and(is_faded) {
+            let is_faded = page.as_deref().is_some_and(|pasts| pasts.iter().all(|past| past.is_faded(slot)));
+            if is_faded {
                 *page = None;
             }
         }

@@ -98,10 +98,10 @@ impl Edge {
 
     fn judge(&mut self) {
         let records = self.engine.judge(self.at());
-        self.take(records);
+        self.take(&records);
     }
 
-    fn take(&mut self, records: Vec<Record>) {
+    fn take(&mut self, records: &[Record]) {
         self.events.extend(records.iter().filter_map(Record::incident).cloned());
     }
 
@@ -196,7 +196,7 @@ fn tenfold_growth_is_one_update() {
     assert_eq!(second.sequence, 2);
     assert!(second.others_count >= 9 * first.others_count, "{}", second.reason);
     let records = edge.engine.finish(edge.at());
-    edge.take(records);
+    edge.take(&records);
     assert_eq!(edge.actions().last(), Some(&Action::Ended));
     assert_eq!(edge.engine.statistics().incidents.surge.open, 0);
 }
@@ -242,12 +242,12 @@ fn a_flood_of_forged_sources_is_no_surge() {
     for hosts in [1, 250] {
         edge.hours(1, |edge, epoch| {
             if epoch > 4 {
-                edge.crowd(RISING, 20_000, hosts)
+                edge.crowd(RISING, 20_000, hosts);
             }
         });
         edge.hours(1, |edge, epoch| {
             if epoch < 2 {
-                edge.crowd(RISING, 20_000, hosts)
+                edge.crowd(RISING, 20_000, hosts);
             }
         });
         edge.hours(4, |_, _| {});
@@ -313,11 +313,11 @@ fn slots_and_counts_are_those_of_the_configuration_and_off_is_off() {
     let mut quick = policy();
     let surge = quick.thresholds.surge.as_mut().unwrap();
     (surge.sources, surge.slots) = (10, 2);
-    (surge.slot, surge.learning) = (Duration::from_secs(1_200), Duration::ZERO);
+    (surge.slot, surge.learning) = (Duration::from_mins(20), Duration::ZERO);
     let mut edge = Edge::new(quick);
     edge.rise(RISING, 1, 120);
     assert_eq!(edge.actions().first(), Some(&Action::Detected), "{:?}", edge.said());
-    assert_eq!(edge.events[0].snapshot.window, Duration::from_secs(2_400));
+    assert_eq!(edge.events[0].snapshot.window, Duration::from_mins(40));
     assert!(
         edge.events[0].snapshot.reason.contains(" in 20 min where nobody did before"),
         "{}",
@@ -389,15 +389,4 @@ fn statistics_name_the_ports_most_sources_try_and_those_that_hardly_anybody_is_a
     let rare: Vec<(&str, u64)> =
         ports.rare_in_use.iter().map(|port| (port.port.as_str(), port.answered)).collect();
     assert_eq!(rare, [("tcp/31337", 1), ("tcp/22", 3)]);
-}
-
-#[test]
-fn the_same_days_give_the_same_records() {
-    let run = || {
-        let mut edge = Edge::settled();
-        edge.rise(RISING, 6, 60);
-        edge.hours(6, |_, _| {});
-        edge.events
-    };
-    assert_eq!(run(), run());
 }
