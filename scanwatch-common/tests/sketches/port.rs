@@ -27,7 +27,9 @@ fn contacts() -> impl Strategy<Value = PortSketch> {
     let contacts = prop::collection::vec((hash, any::<u64>()), 0..200);
     (contacts, prop::collection::vec(any::<u64>(), 0..40)).prop_map(|(contacts, guests)| {
         let mut sketch = sketch(&contacts);
-        guests.iter().for_each(|guest| sketch.answer(*guest));
+        for guest in guests {
+            sketch.answer(guest);
+        }
         sketch
     })
 }

@@ -104,6 +104,7 @@ fn every_threshold_and_limit_of_the_example_is_read() {
                 "{ \"1m\" = 21, \"10m\" = 22, \"1h\" = 23, \"24h\" = 24 }".to_owned()
             }
             table if table.contains("tried") => "{ tried = 21, failed = 22 }".to_owned(),
+            table if table.contains("growth") => "{ growth = 21 }".to_owned(),
             table if table.contains("sources") => "{ sources = 21, ports = 22 }".to_owned(),
             "\"auto\"" => "\"symmetric\"".to_owned(),
             table if table.contains("pairs") => "{ pairs = 21, hosts = 22, ports = 23 }".to_owned(),
@@ -117,7 +118,7 @@ fn every_threshold_and_limit_of_the_example_is_read() {
         assert_ne!(ok(&text), Policy::default(), "{key} = {other}");
         changed += 1;
     }
-    assert_eq!(changed, 4 + 30 + 10);
+    assert_eq!(changed, 4 + 31 + 10);
 }
 
 #[test]
