@@ -250,7 +250,9 @@ fn configured_interfaces_are_watched_by_their_hooks_and_no_others() -> Result<()
         .concat();
     let mut agent = Scanwatch::on(&lab).interfaces(&[]).config(&config).start()?;
     for (name, _, mode) in interfaces {
-        eventually(name, || Ok(agent.log().contains(&format!("watching {name} by {mode}\n"))))?;
+        eventually(name, || {
+            Ok(agent.log().contains(&format!("watching {name} by {mode}, tc (tcx) on the way out\n")))
+        })?;
     }
     lab.scanner.run_line("nmap -n -Pn -sS -p1-200 --max-rate 500 --max-retries 0 10.2.0.20", LIMIT)?;
     lab.web.run_line("nmap -n -Pn -sS -p1-200 --max-rate 500 --max-retries 0 10.1.0.10", LIMIT)?;

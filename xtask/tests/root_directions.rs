@@ -3,7 +3,7 @@
 mod support;
 
 use anyhow::Result;
-use support::{LIMIT, assert_silent, counter, end, number, only_incident, watching};
+use support::{LIMIT, assert_silent, counter, end, number, only_incident, settle_and_end, watching};
 use xtask::lab::agent::Report;
 use xtask::lab::{Host, Lab, Scanwatch};
 
@@ -16,7 +16,7 @@ const OF_THE_INTERNET: &str = "masscan -p23 --rate 1000 --wait 1 198.18.0.0/23 1
 fn watch(lab: &Lab, config: &str, host: &Host, line: &str) -> Result<Report> {
     let agent = watching(Scanwatch::on(lab).config(config))?;
     host.run_line(line, LIMIT)?;
-    end(agent)
+    settle_and_end(agent)
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod support;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use anyhow::{Result, ensure};
-use support::{assert_silent, counter, end, watching};
+use support::{assert_silent, counter, settle_and_end, watching};
 use xtask::lab::agent::Report;
 use xtask::lab::frame::{Link, Tags, TcpFlags};
 use xtask::lab::{Host, Lab, Scanwatch, Segment, internet_hosts};
@@ -15,7 +15,7 @@ use xtask::lab::{Host, Lab, Scanwatch, Segment, internet_hosts};
 fn watch(lab: &Lab, work: impl FnOnce() -> Result<()>) -> Result<Report> {
     let agent = watching(Scanwatch::on(lab))?;
     work()?;
-    let report = end(agent)?;
+    let report = settle_and_end(agent)?;
     assert_silent(&report);
     for direction in ["lateral", "outbound", "inbound", "transit"] {
         assert_eq!(counter(&report, &format!("directions.{direction}.incidents")), 0, "{direction}");

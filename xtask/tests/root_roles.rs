@@ -7,7 +7,8 @@ use std::net::IpAddr;
 
 use anyhow::{Result, ensure};
 use support::{
-    Incident, LIMIT, assert_about, assert_silent, counter, covered, end, number, only_incident, watching,
+    Incident, LIMIT, assert_about, assert_silent, counter, covered, number, only_incident, settle_and_end,
+    watching,
 };
 use xtask::lab::agent::Report;
 use xtask::lab::plan::ROLES;
@@ -24,7 +25,7 @@ const COUNT_ERROR: f64 = 0.05;
 fn watch(lab: &Lab, config: &str, work: impl FnOnce() -> Result<()>) -> Result<Report> {
     let agent = watching(Scanwatch::on(lab).config(config))?;
     work()?;
-    end(agent)
+    settle_and_end(agent)
 }
 
 /// Connects to `count` hosts of the internet side, all of which let everybody in on `ports`.
@@ -79,22 +80,28 @@ fn a_proxy_opens_300_web_sites_in_silence_and_the_counters_say_what_its_role_cov
     Ok(())
 }
 
-/// Towards the internet, web is of the kind of which breadth alone says nothing: `horizontal_outbound_noisy` is off.
 #[test]
-fn the_web_by_a_client_without_a_role_is_silent_as_breadth_alone_is_ordinary_there() -> Result<()> {
+fn the_web_by_a_client_without_a_role_is_silent_where_it_answers_and_a_scan_where_it_does_not() -> Result<()>
+{
+    const DARK: u8 = 200;
     let lab = Lab::new()?;
     let report = watch(&lab, ROLES, || reach(&lab.client, 300, &[80, 443]))?;
     assert_silent(&report);
     assert_eq!(covered(&report, "egress proxies", "hosts"), 0, "nobody has that role");
     assert_eq!(counter(&report, "directions.outbound.sources"), 1);
 
-    let judged = "[thresholds]\nhorizontal_outbound_noisy = { \"1m\" = 200, \"10m\" = \"off\" }\n";
-    let report = watch(&lab, judged, || reach(&lab.client, 300, &[80, 443]))?;
+    let report = watch(&lab, ROLES, || {
+        let dark: Vec<IpAddr> = (0..DARK).map(|n| [198, 19, n, 80].into()).collect();
+        let contacts = lab.client.connect_many(&dark, &[443], 500, 64)?;
+        ensure!(contacts.silent == dark.len(), "not all were silent: {contacts:?}");
+        Ok(())
+    })?;
     let incident = only_incident(&report);
     assert_eq!((incident.ended.kind(), incident.ended.text("network.direction")), ("horizontal", "outbound"));
     assert_eq!(incident.ended.text("rule.name"), "horizontal_outbound_noisy");
     assert_eq!(incident.ended.texts("scanwatch.scan.services"), ["web"]);
-    assert_about(incident.ended, "scanwatch.scan.hosts", 300.0, COUNT_ERROR);
+    assert_about(incident.ended, "scanwatch.scan.hosts", DARK.into(), COUNT_ERROR);
+    assert_eq!(covered(&report, "egress proxies", "hosts"), 0);
     Ok(())
 }
 

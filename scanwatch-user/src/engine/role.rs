@@ -56,18 +56,13 @@ pub fn covering(
     })
 }
 
-/// Ordinary contacts only: no role is a licence for headers that no stack sends.
+/// No role is a licence for headers that no stack sends. Whoever may try every service may also ask who is there, by ACK
+/// and INIT as well as by ICMP and ARP (nmap's `-PA` and `-PY`).
 fn covers(role: &Role, technique: Technique, zone: ZoneId, service: ServiceId) -> bool {
     let service_fits = match technique {
         Technique::Syn | Technique::Udp => role.services.as_ref().is_none_or(|list| list.contains(&service)),
-        Technique::Icmp | Technique::Arp => role.services.is_none(),
-        Technique::Null
-        | Technique::Fin
-        | Technique::Xmas
-        | Technique::Flags
-        | Technique::Sctp
-        | Technique::Proto
-        | Technique::Ack => false,
+        Technique::Icmp | Technique::Arp | Technique::Ack | Technique::Sctp => role.services.is_none(),
+        Technique::Null | Technique::Fin | Technique::Xmas | Technique::Flags | Technique::Proto => false,
     };
     service_fits && role.zones.contains(&zone)
 }

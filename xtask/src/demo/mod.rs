@@ -29,6 +29,9 @@ const ALERT_LIMIT: Duration = Duration::from_secs(12);
 /// Pause between scenes, so that a viewer can follow and one scene's last packets are not the next one's.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// From the last scene until all of it is judged: silence is failure after three seconds.
+const SETTLED: Duration = Duration::from_secs(5);
+
 /// Plays all scenes and prints what came of them. Needs root, the built scanwatch and [`PROGRAMS`].
 ///
 /// Leaves nothing behind, also when it fails, and after Ctrl-C.
@@ -53,6 +56,13 @@ pub fn run() -> Result<()> {
         stop.check()?;
     }
     progress.say("waiting for scanwatch's last word");
+    let last = Instant::now();
+    poll(
+        "the end of the last silence",
+        2 * SETTLED,
+        &stop,
+        || Ok((last.elapsed() >= SETTLED).then_some(())),
+    )?;
     wait_for_alerts(&mut agent, &played, &stop)?;
     let report = agent.stop()?;
     progress.say("removing the lab");

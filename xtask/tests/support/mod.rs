@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test crate that includes this module uses its own part of it")]
 
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -15,6 +16,10 @@ const READY_LIMIT: Duration = Duration::from_secs(20);
 pub const LIMIT: Duration = Duration::from_secs(40);
 /// Longest wait for a record: an epoch of ten seconds and a little, where the ring did not tell it before.
 pub const RECORD_LIMIT: Duration = Duration::from_secs(13);
+/// Silence after which a contact has failed, as the default configuration has it.
+pub const SILENCE: Duration = Duration::from_secs(3);
+/// From the last packet until nothing more can be found: silence, and a second until it is judged.
+const SETTLED: Duration = Duration::from_millis(4_500);
 
 /// Starts scanwatch and waits until it watches all its interfaces.
 pub fn watching(setup: Setup) -> Result<Scanwatch> {
@@ -26,6 +31,12 @@ pub fn watching(setup: Setup) -> Result<Scanwatch> {
 /// True once there is a `scan-detected`.
 pub fn is_detected(records: &[Record]) -> bool {
     records.iter().any(|record| record.action() == "scan-detected")
+}
+
+/// Waits until every contact has an outcome and was judged by it, then ends scanwatch: what is silent now stays so.
+pub fn settle_and_end(agent: Scanwatch) -> Result<Report> {
+    thread::sleep(SETTLED);
+    end(agent)
 }
 
 /// Ends scanwatch and returns what it left, which must be well-formed.
@@ -71,7 +82,7 @@ fn assert_well_formed(record: &Record) {
         ("event.kind", "alert"),
         ("event.module", "scanwatch"),
         ("observer.product", "scanwatch"),
-        ("scanwatch.visibility", "one_way"),
+        ("scanwatch.visibility", "symmetric"),
     ] {
         assert_eq!(record.text(name), text, "{name} in {line}");
     }

@@ -43,6 +43,7 @@ fn sweep_segment(lab: &mut Lab, source: &str) {
         [21, 22, 23, 25, 53, 80, 110, 135, 139, 143, 161, 443, 445, 993, 1433, 3306, 3389, 5432, 5985, 8080];
     for host in 1..=30 {
         lab.ping(source, &host_in("10.2.0", host));
+        lab.flags(source, &host_in("10.2.0", host), 80, 0x10);
         for port in PORTS {
             lab.syn(source, &host_in("10.2.0", host), port);
         }

@@ -262,6 +262,39 @@ fn a_block_scan_in_random_order_is_one_block_with_all_its_hosts_and_ports() {
     assert!((3_800..=4_400).contains(&ended.pairs.rounded()), "{}", ended.pairs.rounded());
 }
 
+/// `nmap --top-ports 20 10.2.0.0/24`: host discovery, then port after port on those who are there.
+#[test]
+fn stock_taking_is_one_block_scan_whatever_its_host_discovery_met() {
+    const PORTS: [u16; 20] =
+        [80, 23, 443, 21, 22, 25, 3389, 110, 445, 139, 143, 53, 135, 3306, 8080, 1723, 111, 995, 993, 5900];
+    const ALIVE: std::ops::RangeInclusive<u16> = 10..=21;
+    let mut lab = Lab::new(policy());
+    for host in 1..=254 {
+        let address = host_in("10.2.0", host);
+        lab.is_answering = ALIVE.contains(&host);
+        lab.ping(SCANNER, &address);
+        lab.syn(SCANNER, &address, 443);
+        lab.flags(SCANNER, &address, 80, 0x10);
+        lab.wait(0.004);
+    }
+    lab.wait(1.0);
+    for port in PORTS {
+        for host in ALIVE {
+            let is_web = host % 3 == 0 && matches!(port, 22 | 80 | 443 | 8080);
+            let is_share = host % 3 == 1 && matches!(port, 22 | 139 | 445);
+            lab.is_answering = is_web || is_share || (host % 3 == 2 && matches!(port, 25 | 53 | 3306));
+            lab.syn(SCANNER, &host_in("10.2.0", host), port);
+            lab.wait(0.002);
+        }
+    }
+    lab.wait(200.0);
+    assert_eq!(lab.detected().len(), 1, "{:?}", lab.detected());
+    let ended = lab.the_end();
+    assert_eq!((ended.kind.name(), ended.rule), ("block", "block_lateral"));
+    assert!((240..=265).contains(&ended.hosts.rounded()), "{}", ended.hosts.rounded());
+    assert!((19..=21).contains(&ended.ports.rounded()), "{}", ended.ports.rounded());
+}
+
 #[test]
 fn statistics_have_the_names_that_others_read() {
     let mut lab = Lab::new(policy());

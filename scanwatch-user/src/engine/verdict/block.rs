@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use scanwatch_common::abi::{Address, Technique};
 
 use super::super::counts::Part;
-use super::super::facts::{Contact, Facts, is_inside};
+use super::super::facts::{Contact, Facts, Status, is_inside};
 use super::super::pairs::Pair;
 use super::super::scan::{Kind, Lane, Techniques};
 use super::super::window::Window;
@@ -31,7 +31,12 @@ pub fn judge(facts: &Facts, verdict: &mut Verdict) {
         let named_only = !inside || technique == Technique::Udp;
         let is_bad = |contact: &&Contact| contact.counts() && (!named_only || facts.is_known(contact.pair));
         let bad: Vec<&Pair> = contacts.iter().filter(is_bad).map(|contact| contact.pair).collect();
-        if (bad.len() as u64) < u64::from(limit.pairs) || 2 * bad.len() < contacts.len() {
+        // Host discovery meets silence, and ports that some hosts serve: what is not known yet, or fails there, says nothing.
+        let says_nothing = |contact: &&Contact| {
+            contact.status == Status::Wait || contact.status == Status::Bad && contact.elsewhere
+        };
+        let telling = contacts.iter().filter(|contact| !says_nothing(contact)).count();
+        if (bad.len() as u64) < u64::from(limit.pairs) || 2 * bad.len() < telling {
             continue;
         }
         let scattered: Vec<&Pair> =
