@@ -12,7 +12,7 @@ use scanwatch_common::counters::Counter;
 use scanwatch_common::observe::{Ports, Tables};
 use scanwatch_common::ports::PortKey;
 use scanwatch_common::sketch::{DoorSet, FirstContact, FlowLine, PortSketch};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::policy::Policy;
 
@@ -56,6 +56,7 @@ pub struct HostTables {
     /// What they are told while they run.
     pub control: Control,
     zones: Vec<ZonePrefix>,
+    translating: HashSet<Address>,
     services: Box<ServiceTable>,
     capacity: Capacity,
     cells: [HashMap<CellKey, Cell>; 2],
@@ -104,6 +105,7 @@ impl HostTables {
             settings,
             control: Control::default(),
             zones,
+            translating: HashSet::new(),
             services,
             capacity,
             cells: [HashMap::new(), HashMap::new()],
@@ -117,6 +119,12 @@ impl HostTables {
             first: vec![FirstContact::default(); FIRST_CONTACTS],
             counters: [0; Counter::COUNT],
         }
+    }
+
+    /// Makes these the observing host's own addresses, at which it may stand for others because it forwards. None are known
+    /// of the host that took a capture.
+    pub fn set_translating(&mut self, addresses: impl IntoIterator<Item = Address>) {
+        self.translating = addresses.into_iter().collect();
     }
 
     /// Cells of this epoch.
@@ -189,6 +197,10 @@ impl Tables for HostTables {
 
     fn zone(&mut self, address: &Address) -> u8 {
         self.zones.iter().find(|zone| zone.holds(address)).map_or(0, |zone| zone.zone)
+    }
+
+    fn stands_for_others(&mut self, address: &Address) -> bool {
+        self.translating.contains(address)
     }
 
     fn service(&mut self, ports: Ports, port: u16) -> u8 {

@@ -85,12 +85,22 @@ impl Kernel {
     /// Returns what is learned now.
     pub async fn learn(&mut self, index: u32) -> Result<Learned, KernelError> {
         let addresses = links::addresses(index).await?;
-        let inside = inside(&addresses, &self.zones.configured);
+        self.learn_from(index, &addresses, forwards())
+    }
+
+    /// The same from addresses with their prefix lengths, of an interface of a host that forwards or does not.
+    pub fn learn_from(
+        &mut self,
+        index: u32,
+        addresses: &[(IpAddr, u8)],
+        forwards: bool,
+    ) -> Result<Learned, KernelError> {
+        let inside = inside(addresses, &self.zones.configured);
         let own = |(address, _): &(IpAddr, u8)| match address {
             IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
             IpAddr::V6(v6) => v6.octets(),
         };
-        let forwarding = if forwards() { addresses.iter().map(own).collect() } else { Vec::new() };
+        let forwarding = if forwards { addresses.iter().map(own).collect() } else { Vec::new() };
         let learned = Learned { inside, forwarding };
         self.zones.learn(index, learned.clone())?;
         Ok(learned)

@@ -14,6 +14,8 @@ mod packets;
 mod support;
 mod twins;
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
 use build::{Extension, ether, ipv4, ipv6, pppoe, tcp, udp};
 use dice::Dice;
 use mixture::Mixture;
@@ -36,6 +38,15 @@ const BROKEN: [Counter; 7] = [
     Counter::ExtensionsTooMany,
     Counter::NoNextHeader,
     Counter::LaterFragment,
+];
+
+/// Addresses of a router, among those of others.
+const ROUTER: [IpAddr; 5] = [
+    IpAddr::V4(Ipv4Addr::new(10, 0, 0, 5)),
+    IpAddr::V4(Ipv4Addr::new(10, 0, 1, 7)),
+    IpAddr::V4(Ipv4Addr::new(10, 0, 1, 8)),
+    IpAddr::V4(Ipv4Addr::new(10, 0, 1, 9)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 1)),
 ];
 
 /// What this host sends, and what it forwards.
@@ -93,6 +104,7 @@ fn the_kernel_refuses_frames_without_a_whole_ethernet_header_which_the_host_coun
 async fn a_mixture_of_traffic_over_many_epochs_leaves_the_same_behind() {
     for (hook, seed) in [(Hook::Xdp, 1), (Hook::Tc, 2), (OUT[0], 5), (OUT[1], 6)] {
         let mut twins = Twins::new(&policy(), hook);
+        twins.forward(&ROUTER);
         let mut mixture = Mixture::new(seed);
         for number in 1..=8_000 {
             twins.see(&mixture.next_frame());
@@ -110,6 +122,24 @@ async fn a_mixture_of_traffic_over_many_epochs_leaves_the_same_behind() {
         twins.require(Counter::ALL.iter().filter(|c| !out_of_reach(c) && !by_passage(c)));
         twins.finish();
     }
+}
+
+#[tokio::test]
+async fn refusals_towards_a_host_that_forwards_are_not_told_where_it_may_stand_for_others() {
+    let refusal = |to: [u8; 4]| ether().carry(ipv4([10, 0, 1, 7], to).carry(tcp(22, 40_000).flags(RST)));
+    let mut twins = Twins::new(&admitting(), Hook::Xdp);
+    twins.forward(&ROUTER);
+    assert_eq!(twins.see(&refusal([10, 0, 0, 5])), [Counter::Translated]);
+    assert_eq!(
+        twins.see(&refusal([10, 0, 0, 6])),
+        [Counter::TcpStranger, Counter::Novel, Counter::CellCreated]
+    );
+    twins.forward(&[]);
+    assert_eq!(
+        twins.see(&refusal([10, 0, 0, 5])),
+        [Counter::TcpStranger, Counter::Novel, Counter::CellCreated]
+    );
+    twins.finish();
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The kernel's programs and the host's tables, given the same frames and the same time.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use scanwatch::host_tables::HostTables;
 use scanwatch::kernel::{Kernel, NoveltyRing, Options};
@@ -71,6 +72,15 @@ impl Twins {
         let rings = [Side::Internal, Side::External].map(|side| kernel.ring(side).expect("a ring"));
         let host = host_tables(policy, seed);
         Self { kernel, rings, host, hook, frames: 0, cells: 0, novelties: 0, ports: 0 }
+    }
+
+    /// Makes these the addresses of a host that forwards: it may stand there for others.
+    pub fn forward(&mut self, addresses: &[IpAddr]) {
+        let whole: Vec<(IpAddr, u8)> =
+            addresses.iter().map(|address| (*address, if address.is_ipv4() { 32 } else { 128 })).collect();
+        let learned = self.kernel.learn_from(LOOPBACK, &whole, true).expect("the addresses are learned");
+        assert!(learned.inside.is_empty(), "they lie in the policy's zones, which both sides have: {learned:?}");
+        self.host.set_translating(learned.forwarding);
     }
 
     /// Shows a frame to both sides; the counters that it raised on both. Frames that the kernel runs no program on are
