@@ -14,7 +14,7 @@ use scanwatch_common::abi::{EPOCH_S, Novelty, Side};
 use scanwatch_common::counters::Counter;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
-use crate::engine::{Engine, Losses, Record, Timestamp};
+use crate::engine::{Engine, Losses, Record, TEND, TURN, Timestamp};
 use crate::kernel::{Kernel, LinkWatch, NoveltyRing, Options, WallClock};
 use crate::policy::Policy;
 use crate::sink::Sink;
@@ -22,10 +22,6 @@ use crate::sink::Sink;
 use interfaces::Interfaces;
 use quiet::Quiet;
 
-/// Shortest time between two readings of the rings: a busy ring costs no more than fifty wake-ups a second.
-const TURN: Duration = Duration::from_millis(20);
-/// Time between two looks at open incidents when nothing new comes in: updates and ends are due by time alone.
-const TEND: Duration = Duration::from_secs(1);
 /// Records taken from a ring in one turn; the kernel counts what finds no room.
 const RECORDS_MAX: usize = 16_384;
 

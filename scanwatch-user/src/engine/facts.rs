@@ -1,6 +1,7 @@
 //! What one source did in one direction within one window, without what its roles cover, and what became of it: the
 //! evidence before a rule.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 
 use scanwatch_common::abi::{Address, Technique};
@@ -12,6 +13,7 @@ use super::scan::Techniques;
 use super::source::{Source, SourceCell};
 use super::sources::Sources;
 use super::time::Timestamp;
+use super::verdict::Tally;
 use super::window::Window;
 use super::world::World;
 use crate::policy::{Direction, Policy, ServiceId};
@@ -42,6 +44,8 @@ pub struct Context<'a> {
     pub now: Timestamp,
     /// When watching began.
     pub began: Timestamp,
+    /// How new contacts fare everywhere, once somebody asked: the same for all sources judged at one time.
+    pub tally: &'a OnceCell<Tally>,
 }
 
 impl Context<'_> {

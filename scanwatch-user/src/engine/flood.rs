@@ -158,6 +158,13 @@ impl Flood {
         Some(event)
     }
 
+    /// When a record will be due; `None` where nothing is gathered.
+    #[must_use]
+    pub fn next_change(&self) -> Option<Timestamp> {
+        let gathered = self.gathered.as_ref()?;
+        Some(if gathered.records == 0 { gathered.first } else { gathered.recorded.plus(PERIOD) })
+    }
+
     /// The last record of a flood that goes on.
     pub fn finish(&mut self, now: Timestamp, losses: Losses) -> Option<FloodEvent> {
         self.gathered.take().map(|mut gathered| gathered.event(Action::Ended, now, losses))

@@ -1,5 +1,6 @@
 //! When sources are judged, and what becomes of what is found.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,16 +18,20 @@ use super::source::{Source, SourceKey};
 use super::targets::Shared;
 use super::time::Timestamp;
 use super::tool::Tool;
-use super::verdict::{self, Finding, Rule, Subject};
+use super::verdict::{self, Finding, Rule, Subject, Tally};
 use super::window::Window;
 use super::world::Mac;
 use crate::policy::{Direction, ServiceId, ZoneId};
 
-/// Time between two looks at open incidents, which change by time alone.
-const TEND_PERIOD: Duration = Duration::from_secs(1);
-/// Pairs from which a source is judged once a [`CALM`], not at each call.
+/// Time from news to their verdict: whoever feeds the engine lets so much pass between two calls of [`Engine::judge`].
+pub const TURN: Duration = Duration::from_millis(20);
+/// Most time between two calls, whether anything is new or not: incidents change by time alone.
+pub const TEND: Duration = Duration::from_secs(1);
+/// Shortest time between two verdicts on a source, and on one of as many pairs: those take longer, and a few pairs more
+/// change little about them.
+const CALM: Duration = Duration::from_millis(100);
 const MANY: usize = 128;
-const CALM: Duration = Duration::from_secs(1);
+const CALM_OF_MANY: Duration = Duration::from_secs(1);
 /// Time between two searches for sources that can be forgotten.
 const SWEEP_PERIOD: Duration = Duration::from_mins(1);
 
@@ -37,10 +42,11 @@ impl Engine {
         self.now = now;
         self.began.get_or_insert(now);
         let mut events = Vec::new();
+        let tally = OnceCell::new();
         for key in self.take_due(now) {
-            self.judge_source(key, now, &mut events);
+            self.judge_source(key, now, &tally, &mut events);
         }
-        if now.apart(self.tended) >= TEND_PERIOD {
+        if now.apart(self.tended) >= TEND {
             self.judge_targets(now, &mut events);
             for key in self.watched.clone() {
                 self.at_desk(key, now, &mut events, |desk, source| {
@@ -76,11 +82,18 @@ impl Engine {
         keys
     }
 
-    fn judge_source(&mut self, key: SourceKey, now: Timestamp, events: &mut Vec<Record>) {
+    fn judge_source(
+        &mut self,
+        key: SourceKey,
+        now: Timestamp,
+        tally: &OnceCell<Tally>,
+        events: &mut Vec<Record>,
+    ) {
         let Some(source) = self.sources.get_mut(&key) else { return };
         source.dirty = false;
-        if source.pairs.all().len() >= MANY && now.apart(source.judged) < CALM {
-            let again = source.judged.plus(CALM);
+        let calm = if source.pairs.all().len() >= MANY { CALM_OF_MANY } else { CALM };
+        if now.apart(source.judged) < calm {
+            let again = source.judged.plus(calm);
             self.remind(key, again.max(now));
             return;
         }
@@ -95,6 +108,7 @@ impl Engine {
             sources: &self.sources,
             now,
             began: self.began.unwrap_or(now),
+            tally,
         };
         let verdict = verdict::judge(context, source, &mut fan);
         if let Some(source) = self.sources.get_mut(&key) {
@@ -228,6 +242,17 @@ impl Engine {
         }
         source.due = Some(at);
         self.due.insert((at, key));
+    }
+
+    /// When [`Self::judge`] will find something to do, if nothing new comes; `None` where it never will.
+    #[must_use]
+    pub fn next_change(&self) -> Option<Timestamp> {
+        let quiet = self.policy.limits.quiet;
+        let sources = self.watched.iter().filter_map(|key| self.sources.get(key));
+        let incidents = sources.flat_map(|source| &source.incidents);
+        let due = self.due.first().map(|(at, _)| *at);
+        let others = due.into_iter().chain(self.flood.next_change());
+        incidents.map(|incident| incident.next_change(quiet)).chain(others).min()
     }
 
     /// Ends every open incident.

@@ -44,6 +44,7 @@ pub(crate) mod tests;
 
 pub use flood::FloodEvent;
 pub use incident::{IncidentId, Target};
+pub use judge::{TEND, TURN};
 
 pub use probe::ip_of;
 pub use record::{

@@ -7,13 +7,14 @@ use scanwatch_common::counters::Counter;
 
 use super::plane::{DataPlane, FRAME_BYTES_SEEN};
 use crate::capture::{Packet, PacketClock, Step};
-use crate::engine::{Engine, Losses, Record, Statistics, Timestamp};
+use crate::engine::{Engine, Losses, Record, Statistics, TEND, TURN, Timestamp};
 use crate::kernel::KernelError;
 
 const SECOND_NS: u64 = 1_000_000_000;
 const EPOCH_NS: u64 = EPOCH_S as u64 * SECOND_NS;
-/// Time from the first news to their verdict.
-const TURN_NS: u64 = SECOND_NS / 10;
+/// The live agent's: time from the first news to their verdict, and between two looks where there is no news.
+const TURN_NS: u64 = TURN.as_nanos() as u64;
+const TEND_NS: u64 = TEND.as_nanos() as u64;
 /// No time is that late.
 const NEVER: u64 = u64::MAX;
 
@@ -40,8 +41,10 @@ pub struct Timeline<P> {
     now_ns: u64,
     /// End of the running epoch.
     epoch_ends_ns: u64,
-    /// Something is new, and will be judged then.
+    /// When the engine judges next.
     judge_at_ns: u64,
+    /// That is for news, and so as soon as may be.
+    is_news: bool,
     events: Vec<Record>,
     jumps_back: u64,
     cells_drained: u64,
@@ -58,6 +61,7 @@ impl<P: DataPlane> Timeline<P> {
             now_ns: 0,
             epoch_ends_ns: NEVER,
             judge_at_ns: NEVER,
+            is_news: false,
             events: Vec::new(),
             jumps_back: 0,
             cells_drained: 0,
@@ -77,6 +81,7 @@ impl<P: DataPlane> Timeline<P> {
             self.pass(now_ns)?;
         } else if self.now_ns == 0 {
             self.epoch_ends_ns = now_ns.saturating_add(EPOCH_NS);
+            self.judge_at_ns = now_ns.saturating_add(TEND_NS);
         }
         self.now_ns = now_ns;
         let frame = &packet.frame[..packet.frame.len().min(FRAME_BYTES_SEEN)];
@@ -84,8 +89,9 @@ impl<P: DataPlane> Timeline<P> {
         let Self { plane, engine, .. } = self;
         let now = Timestamp::from_ns(now_ns);
         plane.novelties(|novelty| engine.novelty(now, novelty, Timestamp::from_ns(novelty.time_ns)));
-        if self.judge_at_ns == NEVER && self.engine.is_dirty() {
-            self.judge_at_ns = now_ns.saturating_add(TURN_NS);
+        if !self.is_news && self.engine.is_dirty() {
+            self.is_news = true;
+            self.judge_at_ns = self.judge_at_ns.min(now_ns.saturating_add(TURN_NS));
         }
         Ok(())
     }
@@ -112,45 +118,51 @@ impl<P: DataPlane> Timeline<P> {
         self.now_ns = 0;
         self.epoch_ends_ns = NEVER;
         self.judge_at_ns = NEVER;
+        self.is_news = false;
         Ok(to_ns)
     }
 
-    /// Lets time pass, as the live agent would: news are judged after a turn, an epoch ends every ten seconds.
+    /// Lets time pass, as the live agent would: news are judged after a turn, everything once a second, and an epoch ends
+    /// every ten seconds.
     #[cold]
     fn pass(&mut self, to_ns: u64) -> Result<(), KernelError> {
-        if self.judge_at_ns <= to_ns.min(self.epoch_ends_ns) {
-            self.judge(self.judge_at_ns);
-        }
-        if self.epoch_ends_ns > to_ns {
-            return Ok(());
-        }
-        let ended_ns = self.epoch_ends_ns;
-        let epochs = (to_ns - ended_ns) / EPOCH_NS + 1;
-        self.drain(epochs.min(SILENT_EPOCHS_MAX) as u32, ended_ns)?;
-        self.judge(ended_ns);
-        self.silence(ended_ns, to_ns);
-        self.epoch_ends_ns = ended_ns.saturating_add(epochs.saturating_mul(EPOCH_NS));
-        Ok(())
-    }
-
-    /// Judges at the ends of epochs in which there was nothing: each of the first ten minutes, and ever fewer then, so that
-    /// a gap of years takes no longer than one of an hour.
-    fn silence(&mut self, from_ns: u64, to_ns: u64) {
-        let mut at_ns = from_ns;
         loop {
-            let silent_ns = at_ns - from_ns;
-            let step_ns = if silent_ns < SETTLE_NS { EPOCH_NS } else { silent_ns / 4 };
-            match at_ns.checked_add(step_ns) {
-                Some(next_ns) if next_ns <= to_ns => at_ns = next_ns,
-                _ => return,
+            let at_ns = self.judge_at_ns.min(self.epoch_ends_ns);
+            if at_ns > to_ns || at_ns == NEVER {
+                return Ok(());
+            }
+            if at_ns == self.epoch_ends_ns {
+                // Those behind it, in which there was nothing, end with it.
+                let epochs = (to_ns - at_ns) / EPOCH_NS + 1;
+                self.drain(epochs.min(SILENT_EPOCHS_MAX) as u32, at_ns)?;
+                self.epoch_ends_ns = at_ns.saturating_add(epochs.saturating_mul(EPOCH_NS));
             }
             self.judge(at_ns);
+            if to_ns - at_ns > EPOCH_NS {
+                self.skip(to_ns);
+            }
         }
     }
 
     fn judge(&mut self, at_ns: u64) {
         self.events.append(&mut self.engine.judge(Timestamp::from_ns(at_ns)));
-        self.judge_at_ns = if self.engine.is_dirty() { at_ns.saturating_add(TURN_NS) } else { NEVER };
+        self.is_news = self.engine.is_dirty();
+        self.judge_at_ns = at_ns.saturating_add(if self.is_news { TURN_NS } else { TEND_NS });
+    }
+
+    /// Leaves out the looks at which nothing would be found, in a silence that lasts up to `to_ns`: a gap of years takes no
+    /// longer than one of an hour. The last look before the silence ends stays, for it forgets what is long past.
+    fn skip(&mut self, to_ns: u64) {
+        if self.is_news || self.judge_at_ns >= to_ns {
+            return;
+        }
+        let looks_until = |until_ns: u64| until_ns.saturating_sub(self.judge_at_ns) / TEND_NS;
+        let last = looks_until(to_ns);
+        let next = self
+            .engine
+            .next_change()
+            .map_or(last, |next| looks_until(next.as_ns().saturating_add(TEND_NS - 1)));
+        self.judge_at_ns += next.min(last) * TEND_NS;
     }
 
     fn drain(&mut self, epochs: u32, ended_ns: u64) -> Result<(), KernelError> {

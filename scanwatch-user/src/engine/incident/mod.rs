@@ -244,8 +244,18 @@ impl Incident {
     /// True where a record is due: something is worth one, and the last is long enough ago.
     #[must_use]
     pub fn is_record_due(&self, now: Timestamp) -> bool {
-        let grown = || self.counts.estimate(Part::Pairs).count >= GROWTH * self.recorded_pairs;
-        now.apart(self.recorded) >= RECORD_PERIOD && (self.news || grown())
+        now.apart(self.recorded) >= RECORD_PERIOD && self.is_worth_a_record()
+    }
+
+    fn is_worth_a_record(&self) -> bool {
+        self.news || self.counts.estimate(Part::Pairs).count >= GROWTH * self.recorded_pairs
+    }
+
+    /// When it is over, or a record of it is due, if nothing new comes.
+    #[must_use]
+    pub fn next_change(&self, quiet: Duration) -> Timestamp {
+        let over = self.grew.plus(quiet.max(self.pace.length()));
+        if self.is_worth_a_record() { over.min(self.recorded.plus(RECORD_PERIOD)) } else { over }
     }
 
     /// Notes that a record is made now, and gives its number within the incident, from 1.

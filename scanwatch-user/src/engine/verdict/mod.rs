@@ -20,6 +20,7 @@ mod vertical;
 mod ways_in;
 
 pub use finding::{Finding, Subject};
+pub use outage::Tally;
 pub use rule::Rule;
 
 use super::facts::{Context, Facts, Overview};

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use scanwatch_common::abi::{Side, Technique};
 
-use super::super::facts::Overview;
+use super::super::facts::{Context, Overview};
 use super::super::pairs::Pair;
+use super::super::source::Source;
 use crate::policy::INTERNET;
 
 /// Contacts younger than this are new.
@@ -19,17 +20,38 @@ const PAST_MIN: usize = 5;
 const MACHINES_MIN: usize = 3;
 const CONTACTS_MIN: usize = 6;
 
-/// True where the contacts of the other machines inside fail as well.
-#[must_use]
-pub fn is_there(overview: &Overview) -> bool {
-    let context = &overview.context;
-    let (mut machines, mut tried, mut succeeded) = (0, 0, 0);
-    for other in context.sources.all() {
-        if other.profile.side != Side::Internal || other.profile.key == overview.source.profile.key {
-            continue;
+/// New contacts of machines whose past is a success.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    machines: usize,
+    tried: usize,
+    succeeded: usize,
+}
+
+impl Tally {
+    /// Those of all machines inside. Takes as long as there are pairs: to be made once for all sources that are judged at a
+    /// time.
+    #[must_use]
+    pub fn of_all(context: &Context) -> Self {
+        // Nobody else can have a new contact.
+        let is_busy = |source: &&Source| context.now.since(source.last) < NEW;
+        context.sources.all().filter(is_busy).map(|source| Self::of(context, source)).fold(
+            Self::default(),
+            |all, one| Self {
+                machines: all.machines + one.machines,
+                tried: all.tried + one.tried,
+                succeeded: all.succeeded + one.succeeded,
+            },
+        )
+    }
+
+    /// Those of one machine.
+    fn of(context: &Context, source: &Source) -> Self {
+        if source.profile.side != Side::Internal {
+            return Self::default();
         }
         let (mut past, mut past_ok, mut new, mut new_ok) = (0, 0, 0, 0);
-        for pair in other.pairs.all().iter().filter(|pair| is_outbound(pair)) {
+        for pair in source.pairs.all().iter().filter(|pair| is_outbound(pair)) {
             let age = context.now.since(pair.first);
             if age > PAST {
                 past += 1;
@@ -40,12 +62,24 @@ pub fn is_there(overview: &Overview) -> bool {
             }
         }
         if new > 0 && past >= PAST_MIN && 2 * past_ok >= past {
-            machines += 1;
-            tried += new;
-            succeeded += new_ok;
+            Self { machines: 1, tried: new, succeeded: new_ok }
+        } else {
+            Self::default()
         }
     }
-    machines >= MACHINES_MIN && tried >= CONTACTS_MIN && 10 * succeeded < tried
+}
+
+/// True where the contacts of the other machines inside fail as well.
+#[must_use]
+pub fn is_there(overview: &Overview) -> bool {
+    let context = &overview.context;
+    let all = context.tally.get_or_init(|| Tally::of_all(context));
+    let own = Tally::of(context, overview.source);
+    let others = |all: usize, own: usize| all.saturating_sub(own);
+    let tried = others(all.tried, own.tried);
+    others(all.machines, own.machines) >= MACHINES_MIN
+        && tried >= CONTACTS_MIN
+        && 10 * others(all.succeeded, own.succeeded) < tried
 }
 
 fn is_outbound(pair: &Pair) -> bool {
