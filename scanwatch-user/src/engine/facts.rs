@@ -2,7 +2,6 @@
 //! evidence before a rule.
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
 
 use scanwatch_common::abi::{Address, Technique};
 use scanwatch_common::sketch::{Estimate, Hasher};
@@ -111,8 +110,8 @@ impl Contact<'_> {
     }
 }
 
-/// Ports on which somebody answered a source: the first who did, or several.
-type Serving = HashMap<(Technique, u16), Option<Address>>;
+/// Ports on which somebody answered a source, each with who did, in order.
+type Serving = Vec<(Technique, u16, Address)>;
 
 /// What does not depend on direction and window.
 pub struct Overview<'a> {
@@ -127,21 +126,18 @@ impl<'a> Overview<'a> {
     /// The overview of a source that was rolled to now.
     #[must_use]
     pub fn new(context: Context<'a>, source: &'a Source) -> Self {
-        let mut serving = Serving::new();
-        for pair in source.pairs.all().iter().filter(|pair| pair.is_answered()) {
-            let entry = serving.entry((pair.technique, pair.port)).or_insert(Some(pair.target));
-            if *entry != Some(pair.target) {
-                *entry = None;
-            }
-        }
+        let answered = source.pairs.all().iter().filter(|pair| pair.is_answered());
+        let mut serving: Serving = answered.map(|pair| (pair.technique, pair.port, pair.target)).collect();
+        serving.sort_unstable();
         Self { context, source, serving }
     }
 
     fn answers_elsewhere(&self, pair: &Pair) -> bool {
-        match self.serving.get(&(pair.technique, pair.port)) {
-            None => false,
-            Some(only) => *only != Some(pair.target),
-        }
+        let port = (pair.technique, pair.port);
+        let from = self.serving.partition_point(|(technique, port_of, _)| (*technique, *port_of) < port);
+        let on_port = self.serving[from..].iter().take_while(|(technique, of, _)| (*technique, *of) == port);
+        // Pairs are distinct: two who answered are two hosts.
+        on_port.take(2).any(|(_, _, target)| *target != pair.target)
     }
 
     /// True where answers of a pair's target to the source cannot be seen.
@@ -189,6 +185,8 @@ pub struct Facts<'a> {
     pub contacts: Vec<Contact<'a>>,
     /// All pairs that were tried, in the order of technique, target and port.
     pub pairs: Vec<&'a Pair>,
+    /// Every pair of the direction was first tried within the window.
+    is_young: bool,
 }
 
 impl<'a> Facts<'a> {
@@ -199,13 +197,22 @@ impl<'a> Facts<'a> {
         let all = overview.source.pairs.all().iter();
         let here = |pair: &&Pair| pair.direction == direction && pair.last >= start && pair.is_tried();
         let pairs: Vec<&Pair> = all.filter(here).collect();
+        let is_young = |pair: &Pair| pair.direction != direction || !pair.is_tried() || pair.first >= start;
+        let is_young = overview.source.pairs.all().iter().all(is_young);
         let judged = Techniques::of(&[Technique::Syn, Technique::Udp, Technique::Sctp]);
         let contacts = pairs.iter().filter(|pair| judged.has(pair.technique)).map(|pair| {
             let blind = overview.is_blind(pair);
             let status = overview.status(pair, window, blind);
             Contact { pair, status, elsewhere: overview.answers_elsewhere(pair), blind }
         });
-        Self { overview, direction, window, contacts: contacts.collect(), pairs }
+        Self { overview, direction, window, contacts: contacts.collect(), pairs, is_young }
+    }
+
+    /// The facts of the same source and direction in a longer window. Where all is young they are the same.
+    #[must_use]
+    pub fn within(self, window: Window) -> Self {
+        let is_same = self.is_young || window == self.window;
+        if is_same { Self { window, ..self } } else { Self::new(self.overview, self.direction, window) }
     }
 
     /// What the verdict is given.

@@ -2,7 +2,7 @@
 //!
 //! Everything is bounded. Where a table is full, nothing new is learnt until its oldest entries have gone.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use scanwatch_common::abi::{Address, Novelty, Outcome, Technique};
@@ -51,7 +51,7 @@ pub struct World {
     alive: HashMap<Address, Timestamp>,
     serving: HashMap<(Address, u16), (Timestamp, Timestamp)>,
     stations: HashMap<Mac, Station>,
-    roads: HashMap<(ZoneId, ZoneId), Road>,
+    roads: BTreeMap<(ZoneId, ZoneId), Road>,
     /// Addresses at which the watching host itself forwards, by the index of the interface.
     forwarding: HashMap<u32, Vec<Address>>,
 }

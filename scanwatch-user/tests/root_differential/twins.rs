@@ -79,7 +79,10 @@ impl Twins {
         let whole: Vec<(IpAddr, u8)> =
             addresses.iter().map(|address| (*address, if address.is_ipv4() { 32 } else { 128 })).collect();
         let learned = self.kernel.learn_from(LOOPBACK, &whole, true).expect("the addresses are learned");
-        assert!(learned.inside.is_empty(), "they lie in the policy's zones, which both sides have: {learned:?}");
+        assert!(
+            learned.inside.is_empty(),
+            "they lie in the policy's zones, which both sides have: {learned:?}"
+        );
         self.host.set_translating(learned.forwarding);
     }
 

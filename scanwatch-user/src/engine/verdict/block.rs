@@ -24,6 +24,9 @@ pub fn judge(facts: &Facts, verdict: &mut Verdict) {
     } else {
         (Rule::BlockOutbound, thresholds.block_outbound)
     };
+    if facts.contacts.len() < limit.pairs as usize {
+        return;
+    }
     for technique in [Technique::Syn, Technique::Udp] {
         let contacts: Vec<Contact> =
             facts.contacts.iter().copied().filter(|contact| contact.pair.technique == technique).collect();

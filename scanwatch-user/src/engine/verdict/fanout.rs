@@ -3,7 +3,7 @@
 //! Whoever contacts the same hosts again within minutes polls them, so a fan-out is held back until that is known. In the
 //! first hour everything is new, and limits are four times as high.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use scanwatch_common::abi::{Address, Technique};
 
@@ -43,21 +43,21 @@ fn lane_of(pair: &Pair) -> Lane {
     Lane::of(pair.technique, pair.service, pair.port)
 }
 
-/// First contacts of hosts inside, by lane.
-fn first_contacts(overview: &Overview) -> BTreeMap<Lane, BTreeMap<Address, Timestamp>> {
-    let mut lanes: BTreeMap<Lane, BTreeMap<Address, Timestamp>> = BTreeMap::new();
-    for pair in overview.source.pairs.all() {
-        let is_judged = match pair.technique {
+/// First contacts of hosts inside, by lane: each host of a lane once.
+fn first_contacts(overview: &Overview) -> Vec<(Lane, Address, Timestamp)> {
+    let is_judged = |pair: &&Pair| {
+        let is_of_kind = match pair.technique {
             Technique::Syn | Technique::Sctp | Technique::Icmp => true,
             Technique::Udp => overview.context.is_sensitive(pair.service, Direction::Outbound),
             _ => false,
         };
-        if is_judged && pair.is_tried() && pair.direction == Direction::Lateral {
-            let first = lanes.entry(lane_of(pair)).or_default().entry(pair.target).or_insert(pair.first);
-            *first = (*first).min(pair.first);
-        }
-    }
-    lanes
+        pair.is_tried() && pair.direction == Direction::Lateral && is_of_kind
+    };
+    let pairs = overview.source.pairs.all().iter().filter(is_judged);
+    let mut contacts: Vec<_> = pairs.map(|pair| (lane_of(pair), pair.target, pair.first)).collect();
+    contacts.sort_unstable();
+    contacts.dedup_by_key(|(lane, host, _)| (*lane, *host));
+    contacts
 }
 
 /// Notes what is usual, and holds back what is not.
@@ -65,8 +65,9 @@ pub fn judge(overview: &Overview, fan: &mut FanOut) {
     let context = &overview.context;
     let (now, thresholds) = (context.now, &context.policy.thresholds);
     let learning = now.since(context.began) < thresholds.learning;
-    for (lane, hosts) in first_contacts(overview) {
-        let new_since = |start: Timestamp| hosts.iter().filter(move |(_, first)| **first >= start);
+    for hosts in first_contacts(overview).chunk_by(|a, b| a.0 == b.0) {
+        let lane = hosts[0].0;
+        let new_since = |start: Timestamp| hosts.iter().filter(move |(_, _, first)| *first >= start);
         let slot_ns = Window::TenMinutes.length().as_nanos() as u64;
         let slot = Timestamp::from_ns(now.as_ns() / slot_ns * slot_ns);
         fan.note(lane, now, new_since(slot).count() as u32);
@@ -82,10 +83,10 @@ pub fn judge(overview: &Overview, fan: &mut FanOut) {
                 (limit, thresholds.hold)
             };
             let start = Timestamp::from_ns(now.as_ns().saturating_sub(window.length().as_nanos() as u64));
-            let new: BTreeSet<Address> = new_since(start).map(|(host, _)| *host).collect();
-            let count = new.len() as u64;
+            let count = new_since(start).count() as u64;
             if count >= need && count >= UNUSUAL * fan.usual(lane, window, now) {
-                fan.hold(Held { lane, window, limit, since: now, until: now.plus(hold), hosts: new });
+                let hosts = new_since(start).map(|(_, host, _)| *host).collect();
+                fan.hold(Held { lane, window, limit, since: now, until: now.plus(hold), hosts });
             }
         }
     }

@@ -16,40 +16,52 @@ use super::{Finding, Rule, Subject, Verdict};
 use crate::policy::Direction;
 
 /// What is known of one host on a lane.
-#[derive(Default)]
 struct Host {
+    address: Address,
     bad: bool,
     /// Answered, or known for longer than the window.
     excused: bool,
     blind: bool,
 }
 
-/// One service, or one port in no group, by one technique: its hosts and pairs.
-#[derive(Default)]
-pub(super) struct Hosts<'a> {
-    hosts: BTreeMap<Address, Host>,
-    /// Its pairs.
-    pub pairs: Vec<&'a Pair>,
+/// One service, or one port in no group, by one technique: its hosts, in order, and its pairs.
+struct Hosts<'a> {
+    hosts: Vec<Host>,
+    pairs: Vec<&'a Pair>,
 }
 
-/// Contacts by lane.
-pub(super) fn lanes<'a>(facts: &Facts<'a>) -> BTreeMap<Lane, Hosts<'a>> {
+/// Lanes with as many contacts as some rule asks for hosts.
+fn lanes<'a>(facts: &Facts<'a>, lowest: usize) -> Vec<(Lane, Hosts<'a>)> {
     let is_web = |contact: &&Contact| facts.context().is_group(contact.pair.service, WEB);
     let answered = facts.contacts.iter().filter(|contact| contact.status == Status::Ok);
     let web: BTreeSet<Address> = answered.filter(is_web).map(|contact| contact.pair.target).collect();
-    let mut lanes: BTreeMap<Lane, Hosts> = BTreeMap::new();
-    for contact in &facts.contacts {
-        let pair = contact.pair;
-        // QUIC is blocked, TCP works.
-        let excused = contact.status == Status::Bad && is_web(&contact) && web.contains(&pair.target);
-        let lane = lanes.entry(Lane::of(pair.technique, pair.service, pair.port)).or_default();
-        let host = lane.hosts.entry(pair.target).or_default();
-        host.bad |= contact.status == Status::Bad && !excused;
-        host.excused |= excused || matches!(contact.status, Status::Ok | Status::Old);
-        host.blind |= contact.blind;
-        lane.pairs.push(pair);
-    }
-    lanes
+    let lane_of =
+        |contact: &Contact| Lane::of(contact.pair.technique, contact.pair.service, contact.pair.port);
+    let mut contacts: Vec<(Lane, &Contact)> =
+        facts.contacts.iter().map(|contact| (lane_of(contact), contact)).collect();
+    // Stable: the contacts of a lane stay in the order of their targets.
+    contacts.sort_by_key(|(lane, _)| *lane);
+    let lanes = contacts.chunk_by(|a, b| a.0 == b.0).filter(|lane| lane.len() >= lowest);
+    let hosts = |lane: &[(Lane, &Contact<'a>)]| {
+        let of_target = |contacts: &[(Lane, &Contact<'a>)]| {
+            let mut host =
+                Host { address: contacts[0].1.pair.target, bad: false, excused: false, blind: false };
+            for (_, contact) in contacts {
+                // QUIC is blocked, TCP works.
+                let excused = contact.status == Status::Bad && is_web(contact) && web.contains(&host.address);
+                host.bad |= contact.status == Status::Bad && !excused;
+                host.excused |= excused || matches!(contact.status, Status::Ok | Status::Old);
+                host.blind |= contact.blind;
+            }
+            host
+        };
+        let pairs = lane.iter().map(|(_, contact)| contact.pair).collect();
+        Hosts {
+            hosts: lane.chunk_by(|a, b| a.1.pair.target == b.1.pair.target).map(of_target).collect(),
+            pairs,
+        }
+    };
+    lanes.map(|lane| (lane[0].0, hosts(lane))).collect()
 }
 
 /// The rule for a lane, and the share of its hosts that must have failed.
@@ -78,7 +90,21 @@ pub(super) fn rule_of(context: &Context, direction: Direction, window: Window, l
 
 /// Judges each service and each unnamed port by itself.
 pub fn judge(facts: &Facts, verdict: &mut Verdict) {
-    for (lane, hosts) in lanes(facts) {
+    const RULES: [Rule; 6] = [
+        Rule::HorizontalLateralSensitive,
+        Rule::HorizontalLateral,
+        Rule::HorizontalOutboundSensitive,
+        Rule::HorizontalOutbound,
+        Rule::HorizontalOutboundNoisy,
+        Rule::HorizontalNetwork,
+    ];
+    let limit = |rule: Rule| rule.limit(&facts.context().policy.thresholds, facts.window);
+    let failures = RULES.into_iter().filter_map(limit).min();
+    let blind = limit(Rule::HorizontalBlind).filter(|_| facts.contacts.iter().any(|contact| contact.blind));
+    let bad = facts.contacts.iter().filter(|contact| contact.status == Status::Bad).count() as u64;
+    // What most sources did is far from any limit.
+    let Some(lowest) = failures.filter(|n| bad >= *n).into_iter().chain(blind).min() else { return };
+    for (lane, hosts) in lanes(facts, lowest as usize) {
         let Some(broken) = hosts.broken(facts, lane) else { continue };
         let finding = Finding::new(facts.place(), Kind::Horizontal, Subject::Lane(lane), broken);
         verdict.add(finding.with_pairs(facts, hosts.pairs).completed(facts));
@@ -90,12 +116,8 @@ impl Hosts<'_> {
         let context = facts.context();
         let limit = |rule: Rule| rule.limit(&context.policy.thresholds, facts.window);
         let inside = is_inside(facts.direction);
-        let failed: Vec<&Address> = self
-            .hosts
-            .iter()
-            .filter(|(_, host)| host.bad && !host.excused)
-            .map(|(address, _)| address)
-            .collect();
+        let failed: Vec<&Address> =
+            self.hosts.iter().filter(|host| host.bad && !host.excused).map(|host| &host.address).collect();
         let (rule, share) = rule_of(context, facts.direction, facts.window, lane);
         let reaches = |n: &u64| {
             let mut tried = self.hosts.len() as f64;
@@ -119,7 +141,7 @@ impl Hosts<'_> {
         {
             return Some((Rule::HorizontalNetwork, n));
         }
-        let is_blind = || (inside || sensitive) && self.hosts.values().all(|host| host.blind);
+        let is_blind = || (inside || sensitive) && self.hosts.iter().all(|host| host.blind);
         let blind = limit(Rule::HorizontalBlind).filter(|n| self.hosts.len() as u64 >= *n);
         blind.filter(|_| lane.technique != Technique::Udp && is_blind()).map(|n| (Rule::HorizontalBlind, n))
     }
@@ -134,7 +156,7 @@ impl Hosts<'_> {
             *networks.entry(network_of(address)).or_default() += 1;
         }
         networks.into_iter().any(|(network, failed)| {
-            let tried = self.hosts.keys().filter(|address| network_of(address) == network).count() as u64;
+            let tried = self.hosts.iter().filter(|host| network_of(&host.address) == network).count() as u64;
             failed >= n && 4 * failed >= tried
         })
     }

@@ -55,8 +55,9 @@ pub fn judge(context: Context, source: &Source, fan: &mut FanOut) -> Verdict {
     let mut verdict = Verdict::default();
     let overview = Overview::new(context, source);
     for direction in directions(source) {
+        let mut facts = Facts::new(&overview, direction, Window::ALL[0]);
         for window in Window::ALL {
-            let facts = Facts::new(&overview, direction, window);
+            facts = facts.within(window);
             vertical::judge(&facts, &mut verdict);
             horizontal::judge(&facts, &mut verdict);
             mail::judge(&facts, &mut verdict);

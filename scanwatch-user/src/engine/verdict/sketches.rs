@@ -149,6 +149,9 @@ fn who_is_there(facts: &Facts, verdict: &mut Verdict, technique: Technique, cell
 fn odd(facts: &Facts, verdict: &mut Verdict) {
     let Some(limit) = Rule::Flags.limit(&facts.context().policy.thresholds, facts.window) else { return };
     let cells: Vec<&SourceCell> = facts.cells(Techniques::ODD).collect();
+    if cells.is_empty() {
+        return;
+    }
     let pairs = facts.pairs(Techniques::ODD);
     let counts = union(facts.window, cells.iter().copied());
     let count = counts.estimate(Part::Pairs);
