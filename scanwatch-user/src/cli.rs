@@ -2,17 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::config::{self, ConfigError, check_interface_name};
 use crate::policy::{Hook, Interface, Policy};
 use crate::replay::{Input, Through};
+use crate::sink::Format;
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage or configuration error.";
 
 /// Watches network interfaces for scans and reports the few sources that matter.
 ///
-/// Alerts go to standard output, one JSON document a line; log lines go to standard error.
+/// Alerts go to standard output, one a line, by default as JSON documents; log lines go to standard error.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "scanwatch", version, after_help = EXIT_CODES, arg_required_else_help = true)]
 pub struct Cli {
@@ -60,6 +61,9 @@ pub struct RunArgs {
     /// The hook is that of the configured interface of the same name, and chosen automatically otherwise.
     #[arg(short, long = "interface", value_name = "IF", value_parser = interface_name)]
     pub interfaces: Vec<String>,
+    /// The form of the records.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
     /// Print the counters to standard error on exit.
     #[arg(long)]
     pub stats: bool,
@@ -94,14 +98,6 @@ pub struct ReplayArgs {
     /// Print the counters of each capture to standard error at its end.
     #[arg(long)]
     pub stats: bool,
-}
-
-/// The form of records.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// Elastic Common Schema, one JSON document a line.
-    #[default]
-    Ecs,
 }
 
 impl ReplayArgs {
@@ -171,6 +167,8 @@ mod tests {
         assert!(args.stats);
         let args = run("scanwatch run");
         assert_eq!((args.config, args.interfaces.len(), args.stats), (None, 0, false));
+        assert_eq!(args.format, Format::Ecs);
+        assert_eq!(run("scanwatch run --format text").format, Format::Text);
     }
 
     #[test]
@@ -211,6 +209,7 @@ mod tests {
             "scanwatch run eth0",
             "scanwatch replay",
             "scanwatch replay a.pcap --format csv",
+            "scanwatch run --format csv",
         ] {
             assert_eq!(parse(args).unwrap_err().exit_code(), 2, "{args}");
         }

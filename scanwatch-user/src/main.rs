@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 use scanwatch::app;
-use scanwatch::cli::{self, Cli, Command, Format, ReplayArgs, RunArgs};
+use scanwatch::cli::{self, Cli, Command, ReplayArgs, RunArgs};
 use scanwatch::config::{self, ConfigError};
 use scanwatch::replay::{self, Input, Progress, Replayed};
 use scanwatch::sink::{Lines, Observer};
@@ -49,7 +49,7 @@ fn run(args: &RunArgs) -> anyhow::Result<()> {
                 _ = terminate.recv() => {}
             }
         };
-        let mut sink = Lines::new(io::stdout(), Observer::on(hostname()));
+        let mut sink = Lines::new(io::stdout(), args.format, Observer::on(hostname()));
         app::run(policy, &mut sink, shutdown).await
     })?;
     if args.stats {
@@ -61,9 +61,7 @@ fn run(args: &RunArgs) -> anyhow::Result<()> {
 /// Every capture is replayed, whatever is wrong with those before it.
 fn replay(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let policy = Arc::new(config::load(args.config.as_deref())?);
-    let mut sink = match args.format {
-        Format::Ecs => Lines::new(io::stdout(), Observer::on(hostname())),
-    };
+    let mut sink = Lines::new(io::stdout(), args.format, Observer::on(hostname()));
     let mut progress = Progress::on_terminal();
     let mut code = ExitCode::SUCCESS;
     for input in args.inputs() {

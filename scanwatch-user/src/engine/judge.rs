@@ -27,10 +27,10 @@ use crate::policy::{Direction, ServiceId, ZoneId};
 pub const TURN: Duration = Duration::from_millis(20);
 /// Most time between two calls, whether anything is new or not: incidents change by time alone.
 pub const TEND: Duration = Duration::from_secs(1);
-/// Shortest time between two verdicts on a source, for each of its pairs, and on a source of many: a verdict takes the
-/// longer the more pairs there are, and the less does one pair more change about it.
-const CALM_OF_PAIR: Duration = Duration::from_millis(4);
-const MANY: u32 = 128;
+/// Shortest time between two verdicts on a source, and on one of so many pairs: a verdict takes the longer the more pairs
+/// there are, and the less does one pair more change about it.
+const CALM: Duration = Duration::from_millis(100);
+const MANY: usize = 128;
 const CALM_OF_MANY: Duration = Duration::from_secs(1);
 /// Time between two searches for sources that can be forgotten.
 const SWEEP_PERIOD: Duration = Duration::from_mins(1);
@@ -91,8 +91,7 @@ impl Engine {
     ) {
         let Some(source) = self.sources.get_mut(&key) else { return };
         source.dirty = false;
-        let pairs = source.pairs.all().len() as u32;
-        let calm = if pairs < MANY { CALM_OF_PAIR * pairs } else { CALM_OF_MANY };
+        let calm = if source.pairs.all().len() < MANY { CALM } else { CALM_OF_MANY };
         if now.apart(source.judged) < calm {
             let again = source.judged.plus(calm);
             self.remind(key, again.max(now));

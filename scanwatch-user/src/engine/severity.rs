@@ -31,6 +31,19 @@ pub enum Severity {
     Critical = 99,
 }
 
+impl Severity {
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
 /// How what was found stands to the source's role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RoleVerdict {

@@ -1,28 +1,32 @@
-//! JSON Lines: one ECS document a line.
+//! One record a line.
 
 use std::io::{self, Write};
 
-use super::{Observer, Sink, ecs};
+use super::{Format, Observer, Sink, ecs, text};
 use crate::engine::Record;
 
-/// Writes records as JSON Lines.
+/// Writes records, each as a line.
 #[derive(Debug)]
 pub struct Lines<W> {
     writer: W,
+    format: Format,
     observer: Observer,
 }
 
 impl<W: Write> Lines<W> {
-    /// Lines into this writer.
-    pub fn new(writer: W, observer: Observer) -> Self {
-        Self { writer, observer }
+    /// Lines of this form into this writer.
+    pub fn new(writer: W, format: Format, observer: Observer) -> Self {
+        Self { writer, format, observer }
     }
 }
 
 impl<W: Write> Sink for Lines<W> {
     fn write(&mut self, record: &Record) -> io::Result<bool> {
         // In one piece: another program may write to the same place.
-        let mut line = serde_json::to_vec(&ecs::record(record, &self.observer))?;
+        let mut line = match self.format {
+            Format::Ecs => serde_json::to_vec(&ecs::record(record, &self.observer))?,
+            Format::Text => text::record(record).into_bytes(),
+        };
         line.push(b'\n');
         is_open(self.writer.write_all(&line).and_then(|()| self.writer.flush()))
     }

@@ -4,12 +4,23 @@ pub mod ecs;
 mod lines;
 #[cfg(test)]
 mod tests;
+pub mod text;
 
 pub use lines::Lines;
 
 use std::io;
 
 use crate::engine::Record;
+
+/// The form of records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Elastic Common Schema, one JSON document a line.
+    #[default]
+    Ecs,
+    /// One line a person reads: time, severity, what happened, and the evidence in short.
+    Text,
+}
 
 /// Who observed: what a record says about this program and its machine.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Lines, Observer, Sink, ecs};
+use super::{Format, Lines, Observer, Sink, ecs, text};
 use crate::engine::tests::lab::{Lab, host_in, network, policy, service};
 use crate::engine::{IncidentEvent, Kind, Record};
 use crate::policy::{INTERNET, Role, RoleKind};
@@ -241,19 +241,57 @@ fn each_record_is_one_line_in_one_piece_and_a_closed_pipe_is_no_error() {
     let mut lab = Lab::new(policy());
     lab.scan_ports("10.1.0.99", "10.2.0.10", 1..=50, 50.0);
     lab.finish();
-    let mut pipe = Pipe { lines_left: 2, written: Vec::new(), error: io::ErrorKind::BrokenPipe };
-    let mut lines = Lines::new(&mut pipe, observer());
-    assert!(lines.write(&record(&lab.events[0])).unwrap());
-    assert!(lines.write(&record(&lab.events[1])).unwrap());
-    assert!(!lines.write(&record(&lab.events[1])).unwrap(), "nobody reads any more");
-    lines.flush().unwrap();
-    let text = String::from_utf8(pipe.written).unwrap();
-    assert!(text.ends_with('\n'));
-    let documents: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(documents, [0, 1].map(|event| ecs::incident(&lab.events[event], &observer())));
+    for format in [Format::Ecs, Format::Text] {
+        let mut pipe = Pipe { lines_left: 2, written: Vec::new(), error: io::ErrorKind::BrokenPipe };
+        let mut lines = Lines::new(&mut pipe, format, observer());
+        assert!(lines.write(&record(&lab.events[0])).unwrap());
+        assert!(lines.write(&record(&lab.events[1])).unwrap());
+        assert!(!lines.write(&record(&lab.events[1])).unwrap(), "nobody reads any more");
+        lines.flush().unwrap();
+        let written = String::from_utf8(pipe.written).unwrap();
+        assert!(written.ends_with('\n'));
+        let lines: Vec<&str> = written.lines().collect();
+        let expected = [0, 1].map(|event| match format {
+            Format::Ecs => ecs::incident(&lab.events[event], &observer()).to_string(),
+            Format::Text => text::incident(&lab.events[event]),
+        });
+        assert_eq!(lines, expected);
 
-    let mut full = Pipe { lines_left: 0, written: Vec::new(), error: io::ErrorKind::StorageFull };
-    assert!(Lines::new(&mut full, observer()).write(&record(&lab.events[0])).is_err());
+        let mut full = Pipe { lines_left: 0, written: Vec::new(), error: io::ErrorKind::StorageFull };
+        assert!(Lines::new(&mut full, format, observer()).write(&record(&lab.events[0])).is_err());
+    }
+}
+
+#[test]
+fn a_line_tells_a_person_when_how_bad_who_what_and_what_was_learned() {
+    let mut lab = Lab::new(policy());
+    lab.scan_ports("10.1.0.99", "10.2.0.10", 1..=20, 10.0);
+    lab.is_answering = true;
+    lab.syn("10.1.0.99", "10.2.0.10", 22);
+    lab.syn("10.1.0.99", "10.2.0.10", 445);
+    lab.wait(3.0);
+    lab.finish();
+    let event = lab.events.last().unwrap();
+    let line = text::incident(event);
+    let reason = &event.snapshot.reason;
+    let expected = format!(
+        "2028-01-03T00:00:05Z high scan-ended: {reason} Answered: 10.2.0.10:22, 10.2.0.10:445. [rule vertical_any; \
+         syn; T1046; MAC 02-00-00-00-00-01; incident {}]",
+        event.snapshot.incident
+    );
+    assert_eq!(line, expected);
+}
+
+#[test]
+fn names_cannot_forge_a_line_or_move_the_terminal() {
+    let mut policy = policy();
+    policy.zones[0].name = "of\nfice\u{1b}[2J\u{202e}".to_owned();
+    let mut lab = Lab::new(policy);
+    lab.scan_ports("10.1.0.99", "10.2.0.10", 1..=20, 10.0);
+    lab.finish();
+    let line = text::incident(&lab.events[0]);
+    assert!(line.contains("(of\\u{a}fice\\u{1b}[2J\\u{202e} → servers)"), "{line}");
+    assert!(!line.chars().any(char::is_control), "{line:?}");
 }
 
 #[test]
@@ -267,6 +305,9 @@ fn a_flood_in_full() {
     }
     lab.wait(5.0);
     let [flood] = &lab.floods[..] else { panic!("{:?}", lab.floods) };
+    let line = text::record(&Record::Flood(Box::new(flood.clone())));
+    assert!(line.contains(&format!("Z critical flood-detected: {} [", flood.reason)), "{line}");
+    assert!(line.ends_with(&format!("[sources 10.1.7.2; incident {}]", flood.id)), "{line}");
     let mut found = ecs::record(&Record::Flood(Box::new(flood.clone())), &observer());
     let id = found["scanwatch"]["incident"]["id"].as_str().unwrap().to_owned();
     assert_eq!(found["event"]["id"], format!("{id}-1"));

@@ -93,11 +93,14 @@ fn source(scanner: &Scanner) -> Value {
     source.insert("address".into(), json!(scanner.address.to_string()));
     source.insert("ip".into(), json!(scanner.address.to_string()));
     if let Some(mac) = scanner.mac {
-        // RFC 7042, as ECS asks for.
-        let octets = mac.map(|octet| format!("{octet:02X}"));
-        source.insert("mac".into(), json!(octets.join("-")));
+        source.insert("mac".into(), json!(mac_name(mac)));
     }
     source.into()
+}
+
+/// A link-layer address by RFC 7042, as ECS asks for.
+pub(super) fn mac_name(mac: [u8; 6]) -> String {
+    mac.map(|octet| format!("{octet:02X}")).join("-")
 }
 
 fn destination(snapshot: &Snapshot) -> Option<Value> {
