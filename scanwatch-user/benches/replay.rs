@@ -168,8 +168,9 @@ fn crowd(number: u32) -> Vec<u8> {
 fn hard(number: u32) -> Vec<u8> {
     let turn = number / 4;
     let [_, _, high, low] = (turn % 5_000).to_be_bytes();
-    let [_, a, b, c] = turn.wrapping_mul(0x9e37_79b1).to_be_bytes();
-    let (client, server) = ([10, 1, high, low], [203, a, b, c]);
+    let mut server = turn.wrapping_mul(0x9e37_79b1).to_be_bytes();
+    server[0] = 203;
+    let client = [10, 1, high, low];
     let port = 1_024 + (turn / 5_000) as u16;
     match number % 4 {
         0 => established(number),
@@ -177,8 +178,8 @@ fn hard(number: u32) -> Vec<u8> {
         2 => ether().carry(ipv4(server, client).carry(tcp(443, port).flags(SYN | ACK))),
         _ => {
             let scanner = [10, 9, 0, (turn % 20) as u8];
-            let [_, _, y, z] = (turn / 20).to_be_bytes();
-            ether().carry(ipv4(scanner, [10, 100, y, z]).carry(tcp(50_000, 445).flags(SYN)))
+            let [_, _, third, fourth] = (turn / 20).to_be_bytes();
+            ether().carry(ipv4(scanner, [10, 100, third, fourth]).carry(tcp(50_000, 445).flags(SYN)))
         }
     }
 }
