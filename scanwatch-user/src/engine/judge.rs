@@ -251,7 +251,7 @@ impl Engine {
         let sources = self.watched.iter().filter_map(|key| self.sources.get(key));
         let incidents = sources.flat_map(|source| &source.incidents);
         let due = self.due.first().map(|(at, _)| *at);
-        let others = due.into_iter().chain(self.flood.next_change());
+        let others = due.into_iter().chain(self.flood.next_change()).chain(self.next_change_of_ports());
         incidents.map(|incident| incident.next_change(quiet)).chain(others).min()
     }
 

@@ -158,6 +158,16 @@ impl Surges {
         news
     }
 
+    /// When there may be something to tell, if nothing new comes; `None` where there never will be.
+    #[must_use]
+    pub fn next_change(&self, limit: &SurgeLimit) -> Option<Timestamp> {
+        let is_moving = !self.rises.is_empty() || self.table.all_tried().next().is_some();
+        let slots = u32::try_from(self.slot).unwrap_or(u32::MAX).saturating_add(1);
+        let slot_ends = self.began.filter(|_| is_moving)?.plus(limit.slot.saturating_mul(slots));
+        let updates = self.rises.values().filter_map(Rise::next_update);
+        updates.chain([slot_ends]).min()
+    }
+
     /// Ends every open incident.
     pub fn finish(&mut self, now: Timestamp) -> Vec<News> {
         let rises = std::mem::take(&mut self.rises).into_iter();
@@ -289,10 +299,16 @@ impl Rise {
     }
 
     fn is_update_due(&self, now: Timestamp) -> bool {
-        self.incident.is_some_and(|open| {
-            now.apart(open.recorded) >= RECORD_PERIOD
-                && self.total.sources().count >= GROWTH * open.recorded_sources
-        })
+        self.grown().is_some_and(|open| now.apart(open.recorded) >= RECORD_PERIOD)
+    }
+
+    fn next_update(&self) -> Option<Timestamp> {
+        self.grown().map(|open| open.recorded.plus(RECORD_PERIOD))
+    }
+
+    /// What was told of it, where it has grown since by so much that it is worth another record.
+    fn grown(&self) -> Option<Open> {
+        self.incident.filter(|open| self.total.sources().count >= GROWTH * open.recorded_sources)
     }
 
     fn tell(&mut self, action: Action, key: PortKey, now: Timestamp) -> News {

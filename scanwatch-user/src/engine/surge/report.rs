@@ -55,6 +55,11 @@ impl Engine {
         self.report(news, now, events);
     }
 
+    /// When [`Self::judge_ports`] may find something to do.
+    pub(in super::super) fn next_change_of_ports(&self) -> Option<Timestamp> {
+        self.surges.next_change(&limit(&self.policy))
+    }
+
     /// Ends the incidents of ports.
     pub(in super::super) fn finish_ports(&mut self, now: Timestamp, events: &mut Vec<Record>) {
         let news = self.surges.finish(now);
