@@ -26,6 +26,8 @@ pub(crate) const TCP: u8 = 1;
 pub(crate) const TCP_CUT: u8 = 2;
 /// UDP: its direction is to be looked up.
 pub(crate) const UDP: u8 = 3;
+/// UDP in a frame to all, or to a group.
+pub(crate) const UDP_TO_ALL: u8 = 6;
 /// A neighbour message whose subject is who was tried.
 pub(crate) const SOLICITATION: u8 = 4;
 /// A neighbour message whose subject is who answers.
@@ -89,6 +91,7 @@ impl Sighting {
     pub fn new(headers: &Headers, contact: &Contact, passage: Passage) -> Self {
         let (payload, udp_payload) = match &headers.payload {
             Payload::Tcp(tcp) => (if tcp.cut { TCP_CUT } else { TCP }, 0),
+            Payload::Udp(udp) if headers.link.group => (UDP_TO_ALL, udp.payload),
             Payload::Udp(udp) => (UDP, udp.payload),
             Payload::IcmpV6(Icmp { kind: 135, .. }) => (SOLICITATION, 0),
             Payload::IcmpV6(Icmp { kind: 136, .. }) => (ADVERTISEMENT, 0),

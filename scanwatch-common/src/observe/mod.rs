@@ -10,10 +10,10 @@ pub use tables::{Clock, Tables};
 use core::borrow::BorrowMut;
 
 use crate::abi::{Address, Novelty, OTHER_SERVICE, Outcome, Side, Technique};
-use crate::classify::{classify, from_words, is_large_datagram, refuse, words};
+use crate::classify::{Contact, View, classify, from_words, is_large_datagram, refuse, words};
 use crate::counters::Counter;
 use crate::packet::Packet;
-use crate::parse::{self, describe};
+use crate::parse::{self, Headers, Payload, describe};
 use crate::sighting::{self, Sighting};
 use crate::sketch::{Flow, Hasher, Knock};
 use cell::{count_first, count_pair, exchange, side_of};
@@ -71,8 +71,12 @@ fn second_look<P: Packet + ?Sized, T: Tables>(
     record.interface = interface;
     record.reserved = 0;
     let mut outcome = describe_contact(packet, seen, record, tables);
-    if outcome == CONTACT && seen.payload == sighting::UDP {
-        outcome = first_datagram(record, seen, tables);
+    match (seen.payload, outcome) {
+        (sighting::UDP, CONTACT) => outcome = first_datagram(record, seen, tables),
+        (sighting::UDP, TO_GROUP) | (sighting::UDP_TO_ALL, CONTACT | TO_GROUP | FROM_NOBODY) => {
+            outcome = question_to_all(record, seen, tables);
+        }
+        _ => {}
     }
     if outcome == CONTACT {
         outcome = place_source(seen, record, tables);
@@ -122,6 +126,10 @@ impl Verdict {
 
 /// The frame tells of a contact: it leaves by none of the counters yet.
 const CONTACT: u32 = u32::MAX;
+/// The frame leaves because its target is a group.
+const TO_GROUP: u32 = Counter::GroupTarget as u32;
+/// The frame leaves because nobody can have sent it.
+const FROM_NOBODY: u32 = Counter::SourceUnusable as u32;
 
 /// Parses and classifies: [`CONTACT`] where there is one, which stands in `seen`, else the number of the counter by which
 /// the frame leaves. A function of its own, whose stack is free again when the contact is counted: the kernel gives 512
@@ -130,13 +138,32 @@ const CONTACT: u32 = u32::MAX;
 #[inline(never)]
 fn first_look<P: Packet + ?Sized>(packet: &P, passage: Passage, seen: &mut Sighting) -> u32 {
     let outcome = parse::ethernet_then(packet, |headers| {
-        let contact = classify(&headers)?;
+        let contact = match classify(&headers) {
+            Err(Counter::GroupTarget) => to_all(&headers)?,
+            other => other?,
+        };
         *seen = Sighting::new(&headers, &contact, passage);
         Ok(())
     });
     match outcome {
         Ok(()) => CONTACT,
         Err(reason) => reason as u32,
+    }
+}
+
+/// A datagram to all or to a group, which teaches who asked; nothing else to a group does.
+#[inline(always)]
+fn to_all(headers: &Headers) -> Result<Contact, Counter> {
+    match &headers.payload {
+        Payload::Udp(udp) => Ok(Contact {
+            technique: Technique::Udp,
+            outcome: Outcome::Tried,
+            view: View::Source,
+            source_port: udp.source_port,
+            target_port: udp.target_port,
+            counter: Counter::GroupTarget,
+        }),
+        _ => Err(Counter::GroupTarget),
     }
 }
 
@@ -220,6 +247,20 @@ fn first_datagram<T: Tables>(record: &mut Novelty, seen: &mut Sighting, tables: 
         seen.source_port < 1024 || tables.service(Ports::Udp, seen.source_port) != OTHER_SERVICE;
     let to_service = seen.target_port < 1024 || tables.service(Ports::Udp, seen.target_port) != OTHER_SERVICE;
     if from_service && !to_service { Counter::UdpAnswerShape as u32 } else { CONTACT }
+}
+
+/// Remembers who asked all others. Whoever answers does so from its own address to that very socket, at a well-known port
+/// often enough: NetBIOS (RFC 1002, 4.2.13), mDNS (RFC 6762, 5.4). The number of the counter by which the frame leaves. On a
+/// stack of its own, as above.
+#[inline(never)]
+fn question_to_all<T: Tables>(record: &mut Novelty, seen: &mut Sighting, tables: &mut T) -> u32 {
+    let settings = tables.settings();
+    let tick = tables.tick();
+    let socket = Hasher::new(settings.seed).endpoint(&record.source).pair(seen.source_port);
+    if let Some(line) = tables.flow_line(socket) {
+        line.note(socket, true, 0, tick, settings.flow_idle_ticks);
+    }
+    TO_GROUP
 }
 
 /// Finds out which side the contact's source is on, and under which address it counts: [`CONTACT`], or the number of the

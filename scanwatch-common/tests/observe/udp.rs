@@ -1,6 +1,6 @@
 //! Which end of a UDP conversation spoke first.
 
-use crate::build::{ether, ipv4, udp};
+use crate::build::{BROADCAST, MAC_TARGET, ether, ipv4, udp};
 use crate::world::{World, outside};
 use scanwatch_common::abi::{CellKey, Outcome, Side, mapped};
 use scanwatch_common::counters::Counter;
@@ -192,15 +192,35 @@ fn a_scanned_port_does_not_become_a_socket_that_talks() {
     }
 }
 
+/// By NetBIOS, by mDNS, to a group's link-layer address or not.
 #[test]
-fn datagrams_to_groups_are_remembered_as_no_flow() {
-    let mut world = World::admitting();
-    let empty = world.state();
-    for source in 1..100 {
-        assert_eq!(
-            world.see(&datagram([10, 0, 0, source], 5353, [224, 0, 0, 251], 5353, 40)),
-            [Counter::GroupTarget]
-        );
+fn answers_to_a_question_to_all_are_no_probes_of_who_asked() {
+    for (port, group, mac) in [
+        (137, [10, 0, 0, 255], BROADCAST),
+        (5353, [224, 0, 0, 251], [1, 0, 0x5e, 0, 0, 0xfb]),
+        (5353, [224, 0, 0, 251], MAC_TARGET),
+    ] {
+        let mut world = World::admitting();
+        for asker in 1..=30 {
+            let question = ipv4([10, 0, 0, asker], group).carry(udp(port, port).payload(50));
+            let question = ether().to(mac).carry(question);
+            assert_eq!(world.see(&question), [Counter::GroupTarget]);
+            let answer = world.see(&datagram([10, 0, 0, 200], port, [10, 0, 0, asker], port, 90));
+            assert!(answer.contains(&Counter::UdpAnswered), "{answer:?}");
+        }
+        let tried = |key: &&CellKey| key.outcome() == Some(Outcome::Tried);
+        assert_eq!(world.tables.cells(Side::Internal).keys().filter(tried).count(), 0);
+        let unasked = world.see(&datagram([10, 0, 0, 200], port, [10, 0, 0, 99], port, 90));
+        assert!(unasked.contains(&Counter::ProbeUdp), "who did not ask is probed: {unasked:?}");
     }
-    assert!(world.state() == empty);
+}
+
+#[test]
+fn groups_are_never_targets() {
+    let mut world = World::admitting();
+    for source in 1..100 {
+        let question = datagram([10, 0, 0, source], 5353, [224, 0, 0, 251], 5353, 40);
+        assert_eq!(world.see(&question), [Counter::GroupTarget]);
+    }
+    assert_eq!((world.cells(), world.records().len()), (0, 0));
 }
