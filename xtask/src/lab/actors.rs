@@ -147,7 +147,11 @@ fn pairs(hosts: &[IpAddr], ports: &[u16]) -> Vec<SocketAddr> {
 }
 
 /// Does `work` on every item with `concurrency` threads; the first failure ends all.
-fn each<T: Sync>(items: &[T], concurrency: usize, work: impl Fn(&T) -> Result<()> + Sync) -> Result<()> {
+pub(super) fn each<T: Sync>(
+    items: &[T],
+    concurrency: usize,
+    work: impl Fn(&T) -> Result<()> + Sync,
+) -> Result<()> {
     let next = AtomicUsize::new(0);
     let worker = || {
         while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -164,7 +168,7 @@ fn each<T: Sync>(items: &[T], concurrency: usize, work: impl Fn(&T) -> Result<()
     })
 }
 
-fn is_silence(kind: ErrorKind) -> bool {
+pub(super) fn is_silence(kind: ErrorKind) -> bool {
     use ErrorKind::{ConnectionReset, HostUnreachable, NetworkUnreachable, TimedOut};
     matches!(kind, TimedOut | HostUnreachable | NetworkUnreachable | ConnectionReset)
 }

@@ -22,6 +22,7 @@ mod dns;
 pub mod frame;
 pub mod host;
 mod netns;
+pub mod peers;
 pub mod plan;
 pub mod process;
 mod service;

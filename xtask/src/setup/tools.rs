@@ -36,6 +36,7 @@ pub const TOOLS: &[Tool] = &[
     tool("nginx", "nginx-light", "web servers behind many addresses"),
     tool("dnsmasq", "dnsmasq-base", "a resolver that answers many ports of one client"),
     tool("socat", "socat", "open ports of every other kind"),
+    tool("curl", "curl", "pages by IPv6 and IPv4 side by side, as browsers fetch them"),
     tool("tcpdump", "tcpdump", "says what was really on the wire when a test fails"),
 ];
 

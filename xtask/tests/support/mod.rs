@@ -75,6 +75,15 @@ pub fn assert_silent(report: &Report) {
     assert!(lines.is_empty(), "scanwatch said: {lines:#?}");
 }
 
+/// Fails where scanwatch said anything, where a scan hides in its statistics, or where it may have missed one.
+pub fn assert_quiet(report: &Report) {
+    assert_silent(report);
+    for direction in ["lateral", "outbound", "inbound", "transit"] {
+        assert_eq!(counter(report, &format!("directions.{direction}.incidents")), 0, "{direction}");
+    }
+    assert_eq!(counter(report, "losses.ring_lost") + counter(report, "losses.cells_refused"), 0);
+}
+
 /// What holds of every record, whatever it is about.
 fn assert_well_formed(record: &Record) {
     let line = &record.line;
