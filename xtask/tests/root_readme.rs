@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use etherparse::PacketBuilder;
 use xtask::lab::{Lab, Scanwatch};
 
 const XTASK: &str = env!("CARGO_BIN_EXE_xtask");
@@ -63,6 +64,7 @@ fn every_command_of_the_readme_is_run_by_a_test_of_this_file() {
         "cargo xtask build --release",
         "target/release/scanwatch check scanwatch.example.toml",
         "target/release/scanwatch run --interface office --interface servers --interface internet --stats",
+        "target/release/scanwatch replay capture.pcap --format text",
     ];
     assert_eq!(commands(), known);
 }
@@ -115,6 +117,62 @@ fn the_agent_says_what_it_watches_as_the_readme_shows() -> Result<()> {
     }
     let report = agent.stop()?;
     ensure!(report.status.success(), "{}", report.stderr);
+    Ok(())
+}
+
+/// A capture of somebody who tries a hundred ports of a server, of which one answers.
+fn capture() -> Vec<u8> {
+    const SCANNER: ([u8; 6], [u8; 4]) = ([2, 0, 0, 0, 0, 0x99], [10, 1, 0, 99]);
+    const SERVER: ([u8; 6], [u8; 4]) = ([2, 0, 0, 0, 0, 0x10], [10, 2, 0, 10]);
+    const BEGUN_S: u32 = 1_800_000_000;
+    let mut capture = Vec::new();
+    // draft-ietf-opsawg-pcap, section 4: microseconds, version 2.4, Ethernet.
+    for word in [0xa1b2_c3d4, 0x0004_0002, 0, 0, 65_535, 1] {
+        capture.extend(u32::to_le_bytes(word));
+    }
+    let mut put =
+        |at_us: u32, (from, to): (([u8; 6], [u8; 4]), ([u8; 6], [u8; 4])), tcp: etherparse::TcpHeader| {
+            let packet = PacketBuilder::ethernet2(from.0, to.0).ipv4(from.1, to.1, 64).tcp_header(tcp);
+            let mut frame = Vec::new();
+            packet.write(&mut frame, &[]).expect("a frame");
+            let length = frame.len() as u32;
+            for word in [BEGUN_S + at_us / 1_000_000, at_us % 1_000_000, length, length] {
+                capture.extend(u32::to_le_bytes(word));
+            }
+            capture.extend(frame);
+        };
+    for port in 1..=100 {
+        let at_us = u32::from(port) * 10_000;
+        let mut probe = etherparse::TcpHeader::new(40_000, port, 7, 1_024);
+        probe.syn = true;
+        put(at_us, (SCANNER, SERVER), probe);
+        let mut answer = etherparse::TcpHeader::new(port, 40_000, 0, 0);
+        (answer.ack, answer.acknowledgment_number) = (true, 8);
+        if port == 22 {
+            answer.syn = true;
+        } else {
+            answer.rst = true;
+        }
+        put(at_us + 1_000, (SERVER, SCANNER), answer);
+    }
+    capture
+}
+
+#[test]
+fn a_replay_prints_what_the_readme_shows() -> Result<()> {
+    let folder = std::env::temp_dir().join(format!("scanwatch-replay-{}", std::process::id()));
+    fs::create_dir(&folder)?;
+    fs::write(folder.join("capture.pcap"), capture())?;
+    let program = root().join("target/release/scanwatch");
+    let output = Command::new(program)
+        .args(["replay", "capture.pcap", "--format", "text"])
+        .current_dir(&folder)
+        .output();
+    fs::remove_dir_all(&folder)?;
+    let output = output?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8(output.stdout)?;
+    assert!(blocks(&readme(), "text").contains(&said), "{said}");
     Ok(())
 }
 
