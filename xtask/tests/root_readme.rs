@@ -120,27 +120,29 @@ fn the_agent_says_what_it_watches_as_the_readme_shows() -> Result<()> {
     Ok(())
 }
 
+/// Link-layer and network address.
+type Station = ([u8; 6], [u8; 4]);
+
 /// A capture of somebody who tries a hundred ports of a server, of which one answers.
 fn capture() -> Vec<u8> {
-    const SCANNER: ([u8; 6], [u8; 4]) = ([2, 0, 0, 0, 0, 0x99], [10, 1, 0, 99]);
-    const SERVER: ([u8; 6], [u8; 4]) = ([2, 0, 0, 0, 0, 0x10], [10, 2, 0, 10]);
+    const SCANNER: Station = ([2, 0, 0, 0, 0, 0x99], [10, 1, 0, 99]);
+    const SERVER: Station = ([2, 0, 0, 0, 0, 0x10], [10, 2, 0, 10]);
     const BEGUN_S: u32 = 1_800_000_000;
     let mut capture = Vec::new();
     // draft-ietf-opsawg-pcap, section 4: microseconds, version 2.4, Ethernet.
     for word in [0xa1b2_c3d4, 0x0004_0002, 0, 0, 65_535, 1] {
         capture.extend(u32::to_le_bytes(word));
     }
-    let mut put =
-        |at_us: u32, (from, to): (([u8; 6], [u8; 4]), ([u8; 6], [u8; 4])), tcp: etherparse::TcpHeader| {
-            let packet = PacketBuilder::ethernet2(from.0, to.0).ipv4(from.1, to.1, 64).tcp_header(tcp);
-            let mut frame = Vec::new();
-            packet.write(&mut frame, &[]).expect("a frame");
-            let length = frame.len() as u32;
-            for word in [BEGUN_S + at_us / 1_000_000, at_us % 1_000_000, length, length] {
-                capture.extend(u32::to_le_bytes(word));
-            }
-            capture.extend(frame);
-        };
+    let mut put = |at_us: u32, (from, to): (Station, Station), tcp: etherparse::TcpHeader| {
+        let packet = PacketBuilder::ethernet2(from.0, to.0).ipv4(from.1, to.1, 64).tcp_header(tcp);
+        let mut frame = Vec::new();
+        packet.write(&mut frame, &[]).expect("a frame");
+        let length = frame.len() as u32;
+        for word in [BEGUN_S + at_us / 1_000_000, at_us % 1_000_000, length, length] {
+            capture.extend(u32::to_le_bytes(word));
+        }
+        capture.extend(frame);
+    };
     for port in 1..=100 {
         let at_us = u32::from(port) * 10_000;
         let mut probe = etherparse::TcpHeader::new(40_000, port, 7, 1_024);
