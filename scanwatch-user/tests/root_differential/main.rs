@@ -27,8 +27,8 @@ use scanwatch_common::observe::{Passage, observe};
 use support::{LOOPBACK, admitting, host_tables, policy, require_root};
 use twins::{FRAME_MIN, Hook, Twins};
 
-/// Counters that no frame can raise while the tables are large enough, and no address is a forwarding host's own.
-const OUT_OF_REACH: [Counter; 3] = [Counter::CellRefused, Counter::RingLost, Counter::Translated];
+/// Counters that no frame can raise while the tables are large enough.
+const OUT_OF_REACH: [Counter; 2] = [Counter::CellRefused, Counter::RingLost];
 /// Counters of frames that are broken or strange, which the mixture of ordinary traffic holds few of.
 const BROKEN: [Counter; 7] = [
     Counter::Truncated,
