@@ -340,7 +340,7 @@ pub struct Control {
 }
 
 /// Sets of the doorkeeper of internal sources. A source's set is its hash's low bits: `hash as usize & (sets - 1)`;
-/// the rule is the same for [`DOOR_SETS_EXTERNAL`] and [`FLOW_LINES`].
+/// the rule is the same for [`DOOR_SETS_EXTERNAL`], [`FLOW_LINES`] and [`SERVING_LINES`].
 pub const DOOR_SETS_INTERNAL: usize = 4_096;
 /// Sets of the doorkeeper of external sources.
 pub const DOOR_SETS_EXTERNAL: usize = 16_384;
@@ -348,6 +348,8 @@ pub const DOOR_SETS_EXTERNAL: usize = 16_384;
 pub const FIRST_CONTACTS: usize = DOOR_SETS_INTERNAL * crate::sketch::DOOR_WAYS;
 /// Lines of the cache of UDP flows.
 pub const FLOW_LINES: usize = 16_384;
+/// Lines of the cache of sockets that serve outsiders: apart from the flows, which they would push out.
+pub const SERVING_LINES: usize = 1_024;
 
 /// Ports whose sketches lie in one page of the port table.
 pub const PORTS_A_PAGE: usize = 128;
@@ -380,6 +382,7 @@ pub struct ServiceTable {
 const _: () = assert!(DOOR_SETS_INTERNAL.is_power_of_two());
 const _: () = assert!(DOOR_SETS_EXTERNAL.is_power_of_two());
 const _: () = assert!(FLOW_LINES.is_power_of_two());
+const _: () = assert!(SERVING_LINES.is_power_of_two());
 impl ServiceTable {
     /// Every port in no group.
     // A constant lies on no stack; whoever makes a value of it boxes it.

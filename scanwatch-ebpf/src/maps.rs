@@ -7,7 +7,7 @@ use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf};
 use scanwatch_common::abi::{
     Address, Cell, CellKey, Control, DOOR_SETS_EXTERNAL, DOOR_SETS_INTERNAL, FIRST_CONTACTS, FLOW_LINES,
-    Novelty, PORT_PAGES, PortPage, ServiceTable, Settings,
+    Novelty, PORT_PAGES, PortPage, SERVING_LINES, ServiceTable, Settings,
 };
 use scanwatch_common::counters::Counter;
 use scanwatch_common::sighting::Sighting;
@@ -39,6 +39,10 @@ pub static SERVICES: Array<ServiceTable> = Array::with_max_entries(1, 0);
 /// UDP flows.
 #[map]
 pub static FLOWS: Array<FlowLine> = Array::with_max_entries(FLOW_LINES as u32, PAGE_ALIGNED);
+
+/// Sockets inside that serve outsiders.
+#[map]
+pub static SERVING: Array<FlowLine> = Array::with_max_entries(SERVING_LINES as u32, PAGE_ALIGNED);
 
 /// Doorkeeper of internal sources.
 #[map]

@@ -6,7 +6,7 @@ use aya_ebpf::maps::lpm_trie::Key;
 use aya_ebpf::maps::{Array, LruHashMap, RingBuf};
 use scanwatch_common::abi::{
     Address, Cell, CellKey, Control, DOOR_SETS_EXTERNAL, DOOR_SETS_INTERNAL, FIRST_CONTACTS, FLOW_LINES,
-    Novelty, Settings, Side,
+    Novelty, SERVING_LINES, Settings, Side,
 };
 use scanwatch_common::observe::{Clock, Ports, Tables};
 use scanwatch_common::parse::OFFSET_MASK;
@@ -131,6 +131,11 @@ impl Tables for KernelTables {
     #[inline(always)]
     fn flow_line(&mut self, flow: u64) -> Option<&mut FlowLine> {
         entry(&maps::FLOWS, flow as u32 & (FLOW_LINES as u32 - 1))
+    }
+
+    #[inline(always)]
+    fn serving_line(&mut self, socket: u64) -> Option<&mut FlowLine> {
+        entry(&maps::SERVING, socket as u32 & (SERVING_LINES as u32 - 1))
     }
 
     #[inline(always)]

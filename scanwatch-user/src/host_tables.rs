@@ -6,7 +6,7 @@
 
 use scanwatch_common::abi::{
     Address, Cell, CellKey, Control, DOOR_SETS_EXTERNAL, DOOR_SETS_INTERNAL, FIRST_CONTACTS, FLOW_LINES,
-    Novelty, ServiceTable, Settings, Side,
+    Novelty, SERVING_LINES, ServiceTable, Settings, Side,
 };
 use scanwatch_common::counters::Counter;
 use scanwatch_common::observe::{Ports, Tables};
@@ -65,6 +65,7 @@ pub struct HostTables {
     novelties: [VecDeque<Novelty>; 2],
     doors: [Vec<DoorSet>; 2],
     flows: Vec<FlowLine>,
+    serving: Vec<FlowLine>,
     first: Vec<FirstContact>,
     counters: [u64; Counter::COUNT],
 }
@@ -116,6 +117,7 @@ impl HostTables {
                 vec![DoorSet::default(); DOOR_SETS_EXTERNAL],
             ],
             flows: vec![FlowLine::default(); FLOW_LINES],
+            serving: vec![FlowLine::default(); SERVING_LINES],
             first: vec![FirstContact::default(); FIRST_CONTACTS],
             counters: [0; Counter::COUNT],
         }
@@ -213,6 +215,10 @@ impl Tables for HostTables {
 
     fn flow_line(&mut self, flow: u64) -> Option<&mut FlowLine> {
         self.flows.get_mut(flow as usize & (FLOW_LINES - 1))
+    }
+
+    fn serving_line(&mut self, socket: u64) -> Option<&mut FlowLine> {
+        self.serving.get_mut(socket as usize & (SERVING_LINES - 1))
     }
 
     fn door_set(&mut self, side: Side, source: u64) -> Option<&mut DoorSet> {

@@ -26,19 +26,18 @@ pub(super) fn note_port<T: Tables>(seen: &Sighting, record: &Novelty, tables: &m
     };
     let key = PortKey { transport, port: record.target_port };
     let settings = tables.settings();
-    let (tick, idle) = (tables.tick(), settings.flow_idle_ticks);
     let hasher = Hasher::new(settings.seed);
     let source = hasher.endpoint(&record.key.source).host();
     let target = hasher.endpoint(&record.target);
-    // Apart from the sockets that speak first over UDP, whose hashes are these in plain.
-    let socket = !target.pair(record.target_port);
     if seen.is(Outcome::Tried) {
         let host = target.host();
         let is_news = tables.port(key).is_some_and(|port| port.is_news(source, host));
         if !is_news || tables.zone(&record.target) == 0 {
             return NOTHING;
         }
-        if tables.flow_line(socket).is_some_and(|line| line.knows(socket, tick, idle)) {
+        let (socket, tick) = (target.pair(record.target_port), tables.tick());
+        let line = tables.serving_line(socket);
+        if line.is_some_and(|line| line.knows(socket, tick, settings.flow_idle_ticks)) {
             return NOTHING;
         }
         if let Some(port) = tables.port(key) {
@@ -46,11 +45,13 @@ pub(super) fn note_port<T: Tables>(seen: &Sighting, record: &Novelty, tables: &m
         }
         return Counter::PortNovel as u32;
     }
-    if seen.is(Outcome::Refused) {
+    // Who goes on with a conversation was answered, too; and of two that end one, the server has the lower port.
+    if seen.is(Outcome::Refused) || seen.is(Outcome::Continued) && record.target_port > record.source_port {
         return NOTHING;
     }
-    if let Some(line) = tables.flow_line(socket) {
-        line.note(socket, true, 0, tick, idle);
+    let (socket, tick) = (target.pair(record.target_port), tables.tick());
+    if let Some(line) = tables.serving_line(socket) {
+        line.note(socket, true, 0, tick, settings.flow_idle_ticks);
     }
     // Only by what the target itself sends: of anything else outsiders can make what they like.
     let is_new_guest = tables.port(key).is_some_and(|port| port.is_new_guest(source));

@@ -46,6 +46,8 @@ pub trait Tables {
     fn service(&mut self, ports: Ports, port: u16) -> u8;
     /// The cache line of a UDP flow, chosen by the low bits of its hash.
     fn flow_line(&mut self, flow: u64) -> Option<&mut FlowLine>;
+    /// The cache line of a socket inside that serves outsiders, chosen by the low bits of its hash.
+    fn serving_line(&mut self, socket: u64) -> Option<&mut FlowLine>;
     /// The doorkeeper's set of a source, chosen by the low bits of its hash.
     fn door_set(&mut self, side: Side, source: u64) -> Option<&mut DoorSet>;
     /// What the source in this place of its doorkeeper's set tried first; `None` where that is not kept.

@@ -131,6 +131,15 @@ fn who_goes_on_with_a_conversation_is_served_though_answers_are_unseen_and_is_no
 }
 
 #[test]
+fn a_server_outside_that_ends_a_conversation_is_no_guest() {
+    let mut world = World::new();
+    let goodbye = ipv4(outside(1), SERVER).carry(tcp(443, 50_000).flags(FIN | ACK).numbers(7, 8));
+    world.see(&ether().carry(goodbye));
+    world.see(&syn(outside(2), SERVER, 50_000));
+    assert_eq!(sources(&world.tables.take_ports()), [("tcp/50000".to_owned(), 1)]);
+}
+
+#[test]
 fn a_datagram_that_is_answered_is_a_guests() {
     let mut world = World::new();
     for n in 0..30 {

@@ -134,6 +134,9 @@ impl Tables for Dirty {
     fn flow_line(&mut self, flow: u64) -> Option<&mut FlowLine> {
         self.0.flow_line(flow)
     }
+    fn serving_line(&mut self, socket: u64) -> Option<&mut FlowLine> {
+        self.0.serving_line(socket)
+    }
     fn door_set(&mut self, side: Side, source: u64) -> Option<&mut DoorSet> {
         self.0.door_set(side, source)
     }
