@@ -215,7 +215,7 @@ fn a_surge_has_a_port_and_no_source() {
     assert!(sample.iter().all(|source| related.contains(source)), "{found:#}");
     assert!(!related.contains(&json!("0.0.0.0")), "{found:#}");
     assert!(scan["targets"].as_array().unwrap().iter().all(|target| target["port"] == 8291), "{scan:#}");
-    let line = super::text::incident(event);
+    let line = text::incident(event);
     assert!(line.contains(" low scan-detected: about ") && !line.contains("0.0.0.0"), "{line}");
 }
 
