@@ -1,9 +1,12 @@
 //! Who is there: many hosts asked by ICMP, many addresses asked for by ARP or neighbour discovery.
 
+use std::collections::BTreeMap;
+
 use scanwatch_common::abi::Technique;
 
 use super::super::facts::{Facts, is_inside};
 use super::super::pairs::{Marks, Pair};
+use super::super::probe::network_of;
 use super::super::scan::{Kind, Lane, Techniques};
 use super::super::window::Window;
 use super::{Finding, Rule, Subject, Verdict};
@@ -12,8 +15,8 @@ use crate::policy::OTHER;
 /// Most steps between two addresses that are asked for in order.
 const STEP_MAX: u128 = 4;
 
-/// Share of a range of addresses, asked for within minutes, that is all of it in whatever order: one in this many.
-const DENSE: u128 = 2;
+/// Share of a range of addresses that is as good as all of it.
+const DENSE: (u128, u128) = (3, 4);
 
 /// Hosts whose answers show that answers can be seen.
 const ANSWERS_MIN: usize = 2;
@@ -69,15 +72,22 @@ fn arp(facts: &Facts, verdict: &mut Verdict) {
         (1..=STEP_MAX).contains(&a.abs_diff(b))
     });
     let in_order = 2 * steps.count() >= dark.len();
-    if answers_seen || again || in_order || is_dense(facts.window, &dark) {
+    if answers_seen || again || in_order || is_dense(facts.window, &pairs, limit) {
         add(facts, verdict, Technique::Arp, (Rule::Arp, limit), pairs);
     }
 }
 
-/// True where addresses fill a range, as those of a sweep in random order do. Only within minutes: in an hour a server may
-/// well talk to half of the desktops, which sit side by side.
-fn is_dense(window: Window, pairs: &[&Pair]) -> bool {
-    let addresses = || pairs.iter().map(|pair| u128::from_be_bytes(pair.target));
-    let (Some(first), Some(last)) = (addresses().min(), addresses().max()) else { return false };
-    window <= Window::TenMinutes && (last - first) / DENSE < pairs.len() as u128
+/// True where the addresses asked for fill a range of a network, as those of a sweep in random order do. Only within a
+/// minute: in ten a server may well ask for all of the desktops, which sit side by side.
+fn is_dense(window: Window, pairs: &[&Pair], limit: u64) -> bool {
+    let mut networks: BTreeMap<u128, Vec<u128>> = BTreeMap::new();
+    for pair in pairs {
+        networks.entry(network_of(&pair.target)).or_default().push(u128::from_be_bytes(pair.target));
+    }
+    window == Window::Minute
+        && networks.values().any(|addresses| {
+            let (asked, span) = (addresses.len() as u128, addresses.iter().max().zip(addresses.iter().min()));
+            let span = span.map_or(0, |(last, first)| last - first + 1);
+            asked >= u128::from(limit) && asked * DENSE.1 >= span * DENSE.0
+        })
 }

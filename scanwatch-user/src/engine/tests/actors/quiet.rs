@@ -272,6 +272,18 @@ fn a_server_asks_for_desktops_whose_answers_pass_elsewhere() {
         net.arp(f64::from(n) * 2.0, ACTOR, &host, true, false);
     }
     silent("a server behind a switch", net);
+    let mut net = Net::new(55);
+    for n in 0..1_200 {
+        let host = servers(400)[net.below(400) as usize].clone();
+        net.arp(f64::from(n) * 0.5, "10.2.3.3", &host, true, false);
+    }
+    silent("a busy server behind a switch", net);
+    let mut net = Net::new(56);
+    for n in 0..1_000 {
+        let host = format!("10.2.{}.{}", net.below(4), 2 + net.below(253));
+        net.arp(f64::from(n) * 0.1, "10.2.0.1", &host, true, false);
+    }
+    silent("a gateway of which nothing else is seen", net);
 }
 
 #[test]
