@@ -7,7 +7,7 @@ mod tcp;
 
 pub use address::refuse;
 pub(crate) use address::{from_words, words};
-pub use tcp::flags as tcp_flags;
+pub use tcp::{PRIVILEGED_CLIENT_PORT_MIN, flags as tcp_flags};
 
 use crate::abi::{Outcome, Technique};
 use crate::counters::Counter;

@@ -21,8 +21,11 @@ pub mod flags {
     pub const URG: u8 = 0x20;
 }
 
-/// Ports from here on are where clients connect from; a segment that is refused towards a lower one is a server's.
+/// Ports from here on are where clients connect from.
 const CLIENT_PORT_MIN: u16 = 1024;
+/// Ports from here on are where clients that need a privilege connect from (`rresvport(3)`): NFS and its like. A segment
+/// that one of them, or of the above, refuses towards a well-known port is a server's.
+pub const PRIVILEGED_CLIENT_PORT_MIN: u16 = 512;
 
 #[inline(always)]
 pub(super) fn classify(tcp: &Tcp) -> Result<Contact, Counter> {
@@ -47,7 +50,7 @@ pub(super) fn classify(tcp: &Tcp) -> Result<Contact, Counter> {
         }
         RST => {
             // … and one with ACK by <SEQ=SEG.ACK><CTL=RST>.
-            if tcp.target_port < CLIENT_PORT_MIN {
+            if tcp.target_port < CLIENT_PORT_MIN && tcp.source_port >= PRIVILEGED_CLIENT_PORT_MIN {
                 return Err(Counter::TcpReset);
             }
             return Ok(answer(tcp, Technique::Ack, Outcome::Refused, Counter::TcpStranger));

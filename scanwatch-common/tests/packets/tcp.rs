@@ -187,6 +187,8 @@ fn resets() -> Vec<Fixture> {
         let of = |c: Contacted| Contacted { source_port: port, ..c };
         stranger().map(of)
     };
+    let between =
+        |target_port, source_port| stranger().map(|c: Contacted| Contacted { source_port, target_port, ..c });
     let back_v6 = ether().carry(ipv6(SERVER_V6, CLIENT_V6).carry(tcp(443, FROM).flags(RST)));
     let stranger_v6 = super::told_v6(Technique::Ack, Refused, Counter::TcpStranger, 443);
     vec![
@@ -215,7 +217,8 @@ fn resets() -> Vec<Fixture> {
         fixture("TCP RST with data", back(tcp(443, FROM).flags(RST).payload(b"no")), stranger()),
         fixture("TCP RST to a client over IPv6", back_v6, stranger_v6),
         fixture("TCP RST to port 1024", back(tcp(443, 1024).flags(RST)), to_low(1024)),
-        fixture("TCP RST to port 1023", back(tcp(443, 1023).flags(RST)), not(Counter::TcpReset)),
+        fixture("TCP RST from port 511 to 53", back(tcp(511, 53).flags(RST)), between(511, 53)),
+        fixture("TCP RST from port 512 to 53", back(tcp(512, 53).flags(RST)), not(Counter::TcpReset)),
         fixture("TCP RST to a server's port", back(tcp(FROM, 443).flags(RST)), not(Counter::TcpReset)),
     ]
 }

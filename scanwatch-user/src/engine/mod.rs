@@ -66,6 +66,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use scanwatch_common::abi::{Address, Cell, CellKey, Novelty, Outcome, Settings, Side, Technique};
+use scanwatch_common::classify::PRIVILEGED_CLIENT_PORT_MIN;
 use scanwatch_common::sketch::Hasher;
 use serde::Serialize;
 
@@ -317,10 +318,12 @@ fn mark(dirty: &mut Vec<SourceKey>, source: &mut Source) {
     }
 }
 
-/// True for a segment that a client refuses a server it had a conversation with: the end of that conversation.
+/// True for a segment that a client refuses a server it had a conversation with: the end of that conversation. Clients do
+/// not sit on the lowest ports: who is refused there, by whatever port of its own, is no server for it.
 fn is_own_service(policy: &Policy, world: &World, novelty: &Novelty, technique: Technique) -> bool {
+    let serves = || policy.services.iter().any(|service| service.tcp.contains(&novelty.source_port));
     technique == Technique::Ack
-        && (policy.services.iter().any(|service| service.tcp.contains(&novelty.source_port))
+        && (novelty.target_port >= PRIVILEGED_CLIENT_PORT_MIN && serves()
             || world.is_serving((novelty.source, novelty.source_port)))
 }
 

@@ -53,6 +53,7 @@ fn segments_of_no_conversation_are_found_by_their_refusals() -> Result<()> {
         Row::vertical("nmap -n -Pn -sA -p1-100 --max-retries 0 10.2.0.20", &["refused"]).by("nmap"),
         Row::vertical("nmap -n -Pn -sW -p1-100 --max-retries 0 10.2.0.20", &["refused"]).by("nmap"),
         Row::vertical("nmap -n -Pn -sM -p1-100 --max-retries 0 10.2.0.20", &["refused"]),
+        Row::vertical("nmap -n -Pn -sM -g 53 -p1-100 --max-retries 0 10.2.0.20", &["refused"]),
         Row::vertical("nmap -6 -n -Pn -sA -p1-100 --max-retries 0 fd00:2::20", &["refused"]).by("nmap"),
     ])
 }
@@ -60,7 +61,8 @@ fn segments_of_no_conversation_are_found_by_their_refusals() -> Result<()> {
 #[test]
 fn other_protocols_than_tcp_are_scanned_too() -> Result<()> {
     check_inside(&[
-        Row::vertical("nmap -n -Pn -sU -p1-100 --max-retries 0 --min-rate 50 10.2.0.20", &["udp"]),
+        Row::vertical("nmap -n -Pn -sU -p1-100 --max-retries 0 --min-rate 50 10.2.0.30", &["udp"])
+            .learns(&[("10.2.0.30", 53)]),
         Row::vertical("nmap -n -Pn -sU -g 53 -p1-100 --max-retries 0 --min-rate 50 10.2.0.20", &["udp"]),
         Row::vertical("nmap -n -Pn -sY -p1-100 --max-retries 0 --min-rate 50 10.2.0.20", &["sctp"]),
         Row::vertical("nmap -n -Pn -sO --max-retries 0 --min-rate 50 10.2.0.20", &["proto"]),

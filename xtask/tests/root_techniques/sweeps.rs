@@ -7,6 +7,22 @@ use crate::table::{Common, Row, check};
 
 const SMB: &[(&str, u16)] = &[("10.2.0.20", 445), ("10.2.0.21", 445), ("10.2.0.22", 445), ("10.2.0.23", 445)];
 
+const ALIVE: &[(&str, u16)] = &[
+    ("10.2.0.1", 0),
+    ("10.2.0.10", 0),
+    ("10.2.0.11", 0),
+    ("10.2.0.12", 0),
+    ("10.2.0.13", 0),
+    ("10.2.0.20", 0),
+    ("10.2.0.21", 0),
+    ("10.2.0.22", 0),
+    ("10.2.0.23", 0),
+    ("10.2.0.30", 0),
+    ("10.2.0.31", 0),
+    ("10.2.0.32", 0),
+    ("10.2.0.33", 0),
+];
+
 fn check_sweeps(rows: &[Row]) -> Result<()> {
     let lab = Lab::new()?;
     check(&lab, Common { scanner: &lab.scanner, segment: Segment::Office, direction: "internal" }, rows)
@@ -42,7 +58,7 @@ fn a_network_is_swept_for_one_service() -> Result<()> {
 fn a_network_is_asked_who_is_there() -> Result<()> {
     check_sweeps(&[
         Row::horizontal("nmap -n -sn --min-rate 200 10.2.0.0/24", &["syn", "icmp", "refused"]).by("nmap"),
-        Row::horizontal("nmap -n -sn -PE --min-rate 200 10.2.0.0/24", &["icmp"]),
+        Row::horizontal("nmap -n -sn -PE --min-rate 200 10.2.0.0/24", &["icmp"]).learns(ALIVE),
         Row::horizontal("nmap -n -sn -PP -PM --min-rate 200 10.2.0.0/24", &["icmp"]),
         Row::horizontal("nmap -n -sn -PS22 --min-rate 200 10.2.0.0/24", &["syn"]).by("nmap"),
         Row::horizontal("nmap -6 -n -sn -PE --min-rate 200 fd00:2::/120", &["icmp"]),

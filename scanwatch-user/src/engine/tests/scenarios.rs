@@ -132,6 +132,47 @@ fn a_host_that_forwards_asks_for_whoever_others_look_for() {
 }
 
 #[test]
+fn segments_of_no_conversation_are_found_whatever_port_they_come_from() {
+    for (own, port_first) in [(40_000, 1), (53, 1), (20, 400)] {
+        let mut lab = Lab::new(policy());
+        for port in port_first..port_first + 40 {
+            lab.segment(SCANNER, SERVER, build::tcp(own, port).flags(tcp_flags::FIN | tcp_flags::ACK));
+            lab.segment(SERVER, SCANNER, build::tcp(port, own).flags(tcp_flags::RST));
+            lab.wait(0.01);
+        }
+        lab.wait(4.0);
+        assert_eq!(lab.detected().len(), 1, "from port {own}: {:?}", lab.detected());
+    }
+}
+
+#[test]
+fn a_server_whose_clients_hang_up_is_not_refused() {
+    let mut lab = Lab::new(policy());
+    // Privileged clients, as those of NFS and rsh.
+    for (port, own) in (512..1_024).chain(40_000..41_000).flat_map(|port| [(port, 111), (port, 2_049)]) {
+        lab.segment(SCANNER, SERVER, build::tcp(port, own));
+        lab.segment(SERVER, SCANNER, build::tcp(own, port).flags(tcp_flags::SYN | tcp_flags::ACK));
+        lab.segment(SCANNER, SERVER, build::tcp(port, own).flags(tcp_flags::RST));
+        lab.wait(0.01);
+    }
+    lab.wait(4.0);
+    lab.assert_silent("a server of privileged clients");
+}
+
+#[test]
+fn a_worm_is_known_by_the_sequence_numbers_of_its_packets() {
+    let mut lab = Lab::new(policy());
+    for host in 1..=60u8 {
+        let target = [198, 51, 100, host];
+        let text = std::net::Ipv4Addr::from(target).to_string();
+        lab.segment(SCANNER, &text, build::tcp(40_000, 23).numbers(u32::from_be_bytes(target), 0));
+        lab.wait(0.05);
+    }
+    lab.wait(4.0);
+    assert_eq!(lab.the_detection().tool, Some("mirai"));
+}
+
+#[test]
 fn who_aborts_the_connections_it_opens_connects() {
     let (own, server) = ((SCANNER, 40_000), "10.2.0.5");
     for (flags, connects) in [(tcp_flags::RST | tcp_flags::ACK, true), (tcp_flags::RST, false)] {
