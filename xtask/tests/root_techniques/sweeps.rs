@@ -48,7 +48,9 @@ fn a_network_is_swept_for_one_service() -> Result<()> {
         )
         .by("zmap")
         .learns(SMB),
+        // Hosts drawn at random, some of them several times.
         Row::horizontal("hping3 -q -S -p 3389 --rand-dest 10.2.0.x -I eth0 -c 200 -i u5000", &["syn"])
+            .of(50, 1)
             .by("hping3"),
         Row::horizontal("nmap -n -Pn -sU -p161 --min-rate 200 --max-retries 0 10.2.0.0/24", &["udp"]),
     ])
@@ -67,6 +69,6 @@ fn a_network_is_asked_who_is_there() -> Result<()> {
             &["icmp"],
         )
         .by("zmap"),
-        Row::horizontal("hping3 -q -1 --rand-dest 10.2.0.x -I eth0 -c 200 -i u5000", &["icmp"]),
+        Row::horizontal("hping3 -q -1 --rand-dest 10.2.0.x -I eth0 -c 200 -i u5000", &["icmp"]).of(50, 0),
     ])
 }
