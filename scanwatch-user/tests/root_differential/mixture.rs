@@ -74,7 +74,7 @@ impl Mixture {
     }
 
     fn established(&mut self) -> Vec<u8> {
-        let flags = self.dice.pick(&[0x10, 0x18, 0x11, 0x19, 0x90]);
+        let flags = self.dice.pick(&[0x10, 0x18, 0x11, 0x19, 0x90, 0x04]);
         let segment = tcp(self.any_port(), self.port()).flags(flags).payload(b"GET / HTTP/1.1\r\n");
         self.between(segment.into())
     }
