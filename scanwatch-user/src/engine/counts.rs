@@ -6,6 +6,8 @@
 
 use scanwatch_common::sketch::{Estimate, Sketch};
 
+use super::codes::{Codes, codes_of, codes_of_sketch, set};
+
 /// What is counted. The number is the place among the sketches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -22,33 +24,21 @@ impl Part {
     pub const ALL: [Self; 3] = [Self::Pairs, Self::Hosts, Self::Ports];
 }
 
-/// Bits of linear counting in a sketch: codes 0 to 2,047 of a part.
-const BITMAP: u16 = 2_048;
-/// Codes of one register, one for each rank; a register is listed once, with its highest rank.
-const RANKS: u16 = 64;
-/// Registers of a sketch.
-const REGISTERS: u16 = 256;
-/// Codes of a part: three parts fit in 16 bits.
-const CODES: u16 = BITMAP + REGISTERS * RANKS;
 /// Codes beyond which sketches are kept: 640 bytes against 1,536, and short enough to insert into.
 const LIST_MAX: usize = 320;
-/// Codes by which the list grows: small lists are what memory goes to.
-const LIST_STEP: usize = 8;
-
 /// Distinct counts of pairs, hosts and ports; mergeable, and equal to the kernel's sketches bit by bit.
 #[derive(Clone, Debug)]
 pub struct Counts(Form);
 
 #[derive(Clone, Debug)]
 enum Form {
-    /// Codes, ascending.
-    List(Vec<u16>),
+    List(Codes),
     Sketches(Box<[Sketch; 3]>),
 }
 
 impl Default for Counts {
     fn default() -> Self {
-        Self(Form::List(Vec::new()))
+        Self(Form::List(Codes::default()))
     }
 }
 
@@ -65,7 +55,7 @@ impl Counts {
             Form::Sketches(sketches) => sketches[part as usize].insert(hash),
             Form::List(list) => {
                 let [bit, register] = codes_of(part, hash);
-                let changed = add(list, bit) | add(list, register);
+                let changed = list.add(bit) | list.add(register);
                 self.shorten();
                 changed
             }
@@ -81,14 +71,14 @@ impl Counts {
     pub fn merge_part(&mut self, part: Part, other: &Self) -> bool {
         match &other.0 {
             Form::Sketches(sketches) => self.merge_sketch(part, &sketches[part as usize]),
-            Form::List(theirs) => self.merge_codes(part, codes_in(theirs, part).iter().copied()),
+            Form::List(theirs) => self.merge_codes(part, theirs.of(part).iter().copied()),
         }
     }
 
     /// Adds what a sketch holds to one part. True where anything changed.
     pub fn merge_sketch(&mut self, part: Part, sketch: &Sketch) -> bool {
         // Each element is two codes at most.
-        if matches!(&self.0, Form::List(list) if list.len() + 2 * bits_of(sketch) as usize > LIST_MAX) {
+        if matches!(&self.0, Form::List(list) if list.all().len() + 2 * bits_of(sketch) as usize > LIST_MAX) {
             self.widen();
         }
         match &mut self.0 {
@@ -105,10 +95,10 @@ impl Counts {
     fn merge_codes(&mut self, part: Part, codes: impl Iterator<Item = u16>) -> bool {
         let mut changed = false;
         match &mut self.0 {
-            Form::List(list) => codes.for_each(|code| changed |= add(list, code)),
+            Form::List(list) => codes.for_each(|code| changed |= list.add(code)),
             Form::Sketches(sketches) => {
                 let sketch = &mut sketches[part as usize];
-                codes.for_each(|code| changed |= set(sketch, code - first_code(part)));
+                codes.for_each(|code| changed |= set(part, sketch, code));
             }
         }
         self.shorten();
@@ -117,7 +107,7 @@ impl Counts {
 
     /// Turns a list that has become too long into sketches.
     fn shorten(&mut self) {
-        if matches!(&self.0, Form::List(list) if list.len() > LIST_MAX) {
+        if matches!(&self.0, Form::List(list) if list.all().len() > LIST_MAX) {
             self.widen();
         }
     }
@@ -133,8 +123,8 @@ impl Counts {
             Form::Sketches(sketches) => sketches[part as usize],
             Form::List(list) => {
                 let mut sketch = Sketch::EMPTY;
-                for code in codes_in(list, part) {
-                    set(&mut sketch, code - first_code(part));
+                for code in list.of(part) {
+                    set(part, &mut sketch, *code);
                 }
                 sketch
             }
@@ -152,10 +142,7 @@ impl Counts {
     pub fn bits(&self, part: Part) -> u32 {
         match &self.0 {
             Form::Sketches(sketches) => bits_of(&sketches[part as usize]),
-            Form::List(list) => {
-                let codes = codes_in(list, part);
-                codes.partition_point(|code| code - first_code(part) < BITMAP) as u32
-            }
+            Form::List(list) => list.bits(part),
         }
     }
 
@@ -164,7 +151,7 @@ impl Counts {
     pub fn contains(&self, part: Part, hash: u64) -> bool {
         match &self.0 {
             Form::Sketches(sketches) => !sketches[part as usize].clone().insert(hash),
-            Form::List(list) => codes_of(part, hash).into_iter().all(|code| holds(list, code)),
+            Form::List(list) => codes_of(part, hash).into_iter().all(|code| list.holds(code)),
         }
     }
 
@@ -193,11 +180,27 @@ impl Counts {
         if count <= 0.0 { 0.0 } else { (1.0 - self.beyond(part, base) / count).clamp(0.0, 1.0) }
     }
 
+    /// Takes out what `other` holds, as far as both are lists.
+    pub fn subtract(&mut self, other: &Self) {
+        if let (Form::List(mine), Form::List(theirs)) = (&mut self.0, &other.0) {
+            mine.subtract(theirs);
+        }
+    }
+
+    /// True where nothing is counted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        match &self.0 {
+            Form::List(list) => list.all().is_empty(),
+            Form::Sketches(sketches) => sketches.iter().all(Sketch::is_empty),
+        }
+    }
+
     /// Bytes on the heap.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         match &self.0 {
-            Form::List(list) => list.capacity() * size_of::<u16>(),
+            Form::List(list) => list.heap_bytes(),
             Form::Sketches(_) => size_of::<[Sketch; 3]>(),
         }
     }
@@ -205,92 +208,6 @@ impl Counts {
 
 fn bits_of(sketch: &Sketch) -> u32 {
     sketch.blocks.iter().flat_map(|block| block.bitmap).map(u8::count_ones).sum()
-}
-
-const fn first_code(part: Part) -> u16 {
-    part as u16 * CODES
-}
-
-/// The codes of one part.
-fn codes_in(list: &[u16], part: Part) -> &[u16] {
-    let from = list.partition_point(|code| *code < first_code(part));
-    let to = list.partition_point(|code| *code < first_code(part) + CODES);
-    &list[from..to]
-}
-
-/// What [`Sketch::insert`] sets for a hash: a bit, and a register's rank.
-fn codes_of(part: Part, hash: u64) -> [u16; 2] {
-    let block = (hash & 7) as u16;
-    let register = block * 32 + ((hash >> 3) & 31) as u16;
-    let bit = block * 256 + ((hash >> 8) & 31) as u16 * 8 + ((hash >> 13) & 7) as u16;
-    let rank = (hash | 0xffff).leading_zeros() as u16 + 1;
-    [first_code(part) + bit, first_code(part) + BITMAP + register * RANKS + rank]
-}
-
-/// All codes of a sketch.
-fn codes_of_sketch(part: Part, sketch: &Sketch) -> impl Iterator<Item = u16> {
-    let first = first_code(part);
-    sketch.blocks.iter().zip(0u16..).flat_map(move |(block, at)| {
-        let bits = block.bitmap.iter().zip(0u16..).flat_map(move |(byte, i)| {
-            (0..8).filter(move |bit| byte & (1 << bit) != 0).map(move |bit| first + at * 256 + i * 8 + bit)
-        });
-        let ranks = block.registers.iter().zip(0u16..).filter(|(rank, _)| **rank > 0);
-        bits.chain(ranks.map(move |(rank, i)| first + BITMAP + (at * 32 + i) * RANKS + u16::from(*rank)))
-    })
-}
-
-/// The least code of the same register, for the code of a rank.
-fn register_of(code: u16) -> u16 {
-    code - (code % CODES - BITMAP) % RANKS
-}
-
-/// Where a code stands or would stand, and the code there that it has to do with: itself, or its register's rank.
-fn find(list: &[u16], code: u16) -> Result<usize, usize> {
-    if code % CODES < BITMAP {
-        return list.binary_search(&code);
-    }
-    let register = register_of(code);
-    let at = list.partition_point(|other| *other < register);
-    if list.get(at).is_some_and(|other| *other < register + RANKS) { Ok(at) } else { Err(at) }
-}
-
-/// Adds a code to a list. True where the list changed.
-fn add(list: &mut Vec<u16>, code: u16) -> bool {
-    match find(list, code) {
-        Ok(at) => {
-            let higher = list[at] < code;
-            list[at] = list[at].max(code);
-            higher
-        }
-        Err(at) => {
-            if list.len() == list.capacity() {
-                list.reserve_exact(LIST_STEP);
-            }
-            list.insert(at, code);
-            true
-        }
-    }
-}
-
-/// True where a list holds a code, or a higher rank of its register.
-fn holds(list: &[u16], code: u16) -> bool {
-    find(list, code).is_ok_and(|at| list[at] >= code)
-}
-
-/// Sets what a code of the part says. True where the sketch changed.
-fn set(sketch: &mut Sketch, code: u16) -> bool {
-    if code < BITMAP {
-        let byte = &mut sketch.blocks[usize::from(code / 256)].bitmap[usize::from(code % 256 / 8)];
-        let bit = 1 << (code % 8);
-        let changed = *byte & bit == 0;
-        *byte |= bit;
-        return changed;
-    }
-    let (register, rank) = ((code - BITMAP) / RANKS, ((code - BITMAP) % RANKS) as u8);
-    let mine = &mut sketch.blocks[usize::from(register / 32)].registers[usize::from(register % 32)];
-    let changed = *mine < rank;
-    *mine = (*mine).max(rank);
-    changed
 }
 
 #[cfg(test)]
@@ -353,6 +270,21 @@ mod tests {
         }
 
         #[test]
+        fn what_is_taken_out_is_still_in_the_union(a in elements(60), b in elements(60)) {
+            let ((mut older, _), (newer, _)) = (both(&a), both(&b));
+            let mut union = newer.clone();
+            union.merge(&older);
+            older.subtract(&newer);
+            let mut again = newer.clone();
+            again.merge(&older);
+            for part in Part::ALL {
+                prop_assert_eq!(again.sketch(part), union.sketch(part));
+            }
+            older.subtract(&union);
+            prop_assert!(older.is_empty());
+        }
+
+        #[test]
         fn what_was_added_is_contained(a in elements(300)) {
             let (counts, _) = both(&a);
             for (part, hash) in &a {
@@ -394,7 +326,7 @@ mod tests {
         for part in Part::ALL {
             counts.insert(part, 0x1234_5678_9abc_def0);
         }
-        assert!(counts.heap_bytes() <= 16);
+        assert_eq!(counts.heap_bytes(), 0);
         assert_eq!(size_of::<Counts>(), 24);
     }
 }

@@ -122,6 +122,12 @@ impl FanOut {
         self.held.iter().map(|held| held.until).min()
     }
 
+    /// True where nothing is remembered.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.usual.is_empty() && self.held.is_empty()
+    }
+
     /// Bytes on the heap.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {

@@ -9,6 +9,7 @@ use scanwatch_common::abi::{Address, Side, Technique};
 
 use super::Engine;
 use super::facts::Context;
+use super::fan::FanOut;
 use super::incident::Desk;
 use super::pairs::{Marks, Pair};
 use super::probe::ip_of;
@@ -99,7 +100,7 @@ impl Engine {
         }
         source.judged = now;
         source.roll(now);
-        let mut fan = std::mem::take(&mut source.fan);
+        let mut fan = source.fan.take().map_or_else(FanOut::default, |fan| *fan);
         let Some(source) = self.sources.get(&key) else { return };
         let context = Context {
             policy: &self.policy,
@@ -112,7 +113,7 @@ impl Engine {
         };
         let verdict = verdict::judge(context, source, &mut fan);
         if let Some(source) = self.sources.get_mut(&key) {
-            source.fan = fan;
+            source.fan = (!fan.is_empty()).then(|| Box::new(fan));
         }
         if let Some(again) = verdict.again {
             self.remind(key, again);

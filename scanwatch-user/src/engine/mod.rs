@@ -13,6 +13,7 @@
 //! Both are idempotent. An epoch's cells start empty, so pairs that go on being tried are named again each epoch. The
 //! kernel counts a source from its second distinct pair on, one outside from its fourth: counts are low by that much.
 
+mod codes;
 mod counts;
 mod facts;
 mod fan;

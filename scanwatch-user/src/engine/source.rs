@@ -120,8 +120,8 @@ pub struct Source {
     pub pairs: Pairs,
     /// A sample of what its roles cover: evidence, should it spend more than its budget.
     pub covered: Vec<(RoleId, Evidence)>,
-    /// What is usual for it, and what is held back.
-    pub fan: FanOut,
+    /// What is usual for it, and what is held back, where there is anything.
+    pub fan: Option<Box<FanOut>>,
     /// Something is new since it was last judged.
     pub dirty: bool,
     /// When it was last judged.
@@ -155,7 +155,7 @@ impl Source {
             cells: Vec::new(),
             pairs: Pairs::default(),
             covered: Vec::new(),
-            fan: FanOut::default(),
+            fan: None,
             dirty: false,
             judged: Timestamp::default(),
             due: None,
@@ -348,6 +348,6 @@ impl Source {
             + self.cells.capacity() * size_of::<SourceCell>()
             + cells
             + self.pairs.heap_bytes()
-            + self.fan.heap_bytes()
+            + self.fan.as_ref().map_or(0, |fan| size_of::<FanOut>() + fan.heap_bytes())
     }
 }

@@ -3,7 +3,8 @@
 //! Each window is two halves, the running one and the one before, merged by union; it so reaches back by half its
 //! length at least and its whole length at most. An element is kept in one place only: in the half of the shortest
 //! window, from which it moves on to the half of the next longer one when the shorter window has passed it. A window is
-//! then the union of its own halves and those of all shorter ones.
+//! then the union of its own halves and those of all shorter ones. Where it came again, the older place is given up, as far
+//! as it is a short list.
 
 use std::time::Duration;
 
@@ -62,53 +63,58 @@ struct Half {
     window: Window,
     /// Number of the half.
     number: u32,
+    /// Something was added since the last look at what older halves hold of it.
+    is_fresh: bool,
     counts: Counts,
 }
+
+// Most sources have some dozens.
+const _: () = assert!(size_of::<Half>() == 32);
 
 /// The counts of all windows.
 #[derive(Clone, Debug, Default)]
 pub struct Windowed {
-    halves: Vec<Half>,
+    halves: Box<[Half]>,
 }
 
 impl Windowed {
     /// Where elements of this time are added; `now` is the present.
     pub fn at(&mut self, at: Timestamp, now: Timestamp) -> &mut Counts {
         let (window, number) = (Window::ALL[0], Window::ALL[0].half_of(at));
-        if !self.halves.iter().any(|half| half.window == window && half.number == number) {
+        let find =
+            |halves: &[Half]| halves.iter().position(|half| half.window == window && half.number == number);
+        let index = find(&self.halves).unwrap_or_else(|| {
             // So that memory is constant however seldom anybody looks.
             self.roll(now);
-        }
-        let index = self.place(window, number);
-        &mut self.halves[index].counts
-    }
-
-    fn place(&mut self, window: Window, number: u32) -> usize {
-        if let Some(index) =
-            self.halves.iter().position(|half| half.window == window && half.number == number)
-        {
-            return index;
-        }
-        self.halves.reserve_exact(1);
-        self.halves.push(Half { window, number, counts: Counts::default() });
-        self.halves.len() - 1
+            let mut halves = std::mem::take(&mut self.halves).into_vec();
+            let index = place(&mut halves, window, number);
+            self.halves = halves.into_boxed_slice();
+            index
+        });
+        let half = &mut self.halves[index];
+        half.is_fresh = true;
+        &mut half.counts
     }
 
     /// Moves what a window has passed on to the next longer one, and drops what the longest has passed.
     pub fn roll(&mut self, now: Timestamp) {
+        let mut halves = std::mem::take(&mut self.halves).into_vec();
         for (index, window) in Window::ALL.into_iter().enumerate() {
             let current = window.half_of(now);
             // Of the future, too, where the clock was set back.
             let is_past = |half: &Half| half.window == window && half.number.abs_diff(current) > 1;
-            while let Some(at) = self.halves.iter().position(is_past) {
-                let passed = self.halves.swap_remove(at);
+            while let Some(at) = halves.iter().position(is_past) {
+                let passed = halves.swap_remove(at);
                 if let Some(next) = Window::ALL.get(index + 1) {
-                    let halves = (next.length().as_secs() / window.length().as_secs()) as u32;
-                    let place = self.place(*next, passed.number / halves);
-                    self.halves[place].counts.merge(&passed.counts);
+                    let ratio = (next.length().as_secs() / window.length().as_secs()) as u32;
+                    let place = place(&mut halves, *next, passed.number / ratio);
+                    halves[place].counts.merge(&passed.counts);
+                    halves[place].is_fresh = true;
                 }
             }
         }
+        give_up_older(&mut halves);
+        self.halves = halves.into_boxed_slice();
     }
 
     /// Adds everything within a window to `union`. As of the last [`Self::roll`].
@@ -134,8 +140,34 @@ impl Windowed {
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         let lists: usize = self.halves.iter().map(|half| half.counts.heap_bytes()).sum();
-        self.halves.capacity() * size_of::<Half>() + lists
+        self.halves.len() * size_of::<Half>() + lists
     }
+}
+
+/// The place of a half, made where there is none.
+fn place(halves: &mut Vec<Half>, window: Window, number: u32) -> usize {
+    if let Some(index) = halves.iter().position(|half| half.window == window && half.number == number) {
+        return index;
+    }
+    halves.reserve_exact(1);
+    halves.push(Half { window, number, is_fresh: true, counts: Counts::default() });
+    halves.len() - 1
+}
+
+/// Takes out of older halves what is in newer ones: it leaves every window later than they do.
+fn give_up_older(halves: &mut Vec<Half>) {
+    if !halves.iter().any(|half| half.is_fresh) {
+        return;
+    }
+    // Newest first.
+    halves.sort_unstable_by_key(|half| (half.window, std::cmp::Reverse(half.number)));
+    for at in 0..halves.len() {
+        let (newer, older) = halves.split_at_mut(at + 1);
+        if std::mem::take(&mut newer[at].is_fresh) {
+            older.iter_mut().for_each(|half| half.counts.subtract(&newer[at].counts));
+        }
+    }
+    halves.retain(|half| !half.counts.is_empty());
 }
 
 #[cfg(test)]
@@ -214,6 +246,20 @@ mod tests {
         assert_eq!((count(&windowed, Window::Minute), count(&windowed, Window::TenMinutes)), (0, 1));
         windowed.roll(second(40_000_000));
         assert!(windowed.is_empty());
+    }
+
+    #[test]
+    fn what_comes_again_and_again_is_in_every_window_and_in_few_halves() {
+        let mut windowed = Windowed::default();
+        for n in 0..2_000 {
+            let now = second(20 * n);
+            windowed.at(now, now).insert(Part::Hosts, hash(1));
+            windowed.roll(now);
+            for window in Window::ALL {
+                assert_eq!(count(&windowed, window), 1, "{window:?} after {} s", 20 * n);
+            }
+            assert!(windowed.heap_bytes() <= 2 * size_of::<Half>(), "{} bytes", windowed.heap_bytes());
+        }
     }
 
     #[test]
