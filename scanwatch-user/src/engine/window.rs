@@ -164,7 +164,9 @@ fn give_up_older(halves: &mut Vec<Half>) {
     for at in 0..halves.len() {
         let (newer, older) = halves.split_at_mut(at + 1);
         if std::mem::take(&mut newer[at].is_fresh) {
-            older.iter_mut().for_each(|half| half.counts.subtract(&newer[at].counts));
+            for half in older {
+                half.counts.subtract(&newer[at].counts);
+            }
         }
     }
     halves.retain(|half| !half.counts.is_empty());
