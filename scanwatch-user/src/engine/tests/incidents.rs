@@ -1,7 +1,7 @@
 //! One scan, one incident: how it grows, is updated, and ends.
 
 use super::lab::{Lab, host_in, policy};
-use crate::engine::Action;
+use crate::engine::{Action, Kind};
 use crate::policy::Direction;
 
 const SCANNER: &str = "10.1.0.99";
@@ -109,6 +109,22 @@ fn a_second_different_scan_is_its_own_incident() {
     assert_eq!(vertical.hosts.rounded(), 1);
     assert!((96..=104).contains(&horizontal.hosts.rounded()));
     assert_ne!(vertical.incident, horizontal.incident);
+}
+
+#[test]
+fn two_scans_at_once_of_more_pairs_than_a_table_holds_are_two_incidents_each_about_its_own() {
+    let mut lab = Lab::new(policy());
+    for n in 1..=2_000u16 {
+        lab.syn(SCANNER, SERVER, 10_000 + n);
+        if n % 20 == 0 {
+            lab.syn(SCANNER, &host_in("10.2.3", n / 20), 445);
+        }
+    }
+    lab.wait(100.0);
+    let ends: Vec<_> =
+        lab.snapshots(Action::Ended).iter().map(|end| (end.kind, end.host.is_some())).collect();
+    assert_eq!(ends.len(), 2, "{ends:?}");
+    assert!(ends.contains(&(Kind::Vertical, true)) && ends.contains(&(Kind::Horizontal, false)), "{ends:?}");
 }
 
 #[test]

@@ -88,9 +88,20 @@ fn ports(facts: &Facts, verdict: &mut Verdict, only: Techniques, cells: &[&Sourc
     } else {
         (Kind::Vertical, Rule::Vertical)
     };
-    let finding = Finding::new(facts.place(), kind, Subject::All(only), (rule, limit));
     let pairs = facts.pairs(only);
-    verdict.add(finding.with_pairs(facts, pairs).with_cells(cells));
+    // Where the pairs show on which hosts the ports are, whatever else the source does is no part of it.
+    let hosts = pairs.chunk_by(|a, b| a.target == b.target);
+    let mut scanned = hosts.filter(|host| !grid && host.len() as u64 >= limit).peekable();
+    if scanned.peek().is_none() {
+        let finding = Finding::new(facts.place(), kind, Subject::All(only), (rule, limit));
+        verdict.add(finding.with_pairs(facts, pairs).with_cells(cells));
+        return;
+    }
+    for host in scanned {
+        let subject = Subject::Host(host[0].technique, host[0].target);
+        let finding = Finding::new(facts.place(), kind, subject, (rule, limit));
+        verdict.add(finding.with_pairs(facts, host.iter().copied()).completed(facts));
+    }
 }
 
 /// Many hosts on one service; on ports in no group, of which a cell holds a sixteenth, for each port on average.
