@@ -138,6 +138,8 @@ impl Pair {
 #[derive(Clone, Debug, Default)]
 pub struct Pairs {
     sorted: Vec<Pair>,
+    /// The table is full, and until then all of it is too young to go.
+    full_until: Timestamp,
 }
 
 impl Pairs {
@@ -209,6 +211,10 @@ impl Pairs {
         if self.sorted.len() < ROOM_SUSPECT && may_grow && self.is_suspicious(now) {
             return true;
         }
+        // Where the clock was set back it is looked at again.
+        if now < self.full_until && now.plus(YOUNG) >= self.full_until {
+            return false;
+        }
         self.forget(now);
         if self.sorted.len() < ROOM {
             return true;
@@ -256,7 +262,11 @@ impl Pairs {
             surplus -= usize::from(goes);
             !goes
         });
-        self.sorted.len() < before
+        if self.sorted.len() < before {
+            return true;
+        }
+        self.full_until = times.into_iter().min().unwrap_or(now).plus(YOUNG);
+        false
     }
 
     /// All pairs, in order.
@@ -344,6 +354,19 @@ mod tests {
         let mut pairs = Pairs::default();
         (0..5_000).for_each(|port| pairs.insert(pair(port, second(u64::from(port) / 1_000)), true));
         assert_eq!(ports(&pairs), (0..ROOM_SUSPECT as u16).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_full_table_takes_pairs_again_as_soon_as_its_oldest_are_no_longer_young() {
+        let room = ROOM_SUSPECT as u16;
+        let mut pairs = Pairs::default();
+        (0..room).for_each(|port| pairs.insert(pair(port, second(u64::from(port) / 100)), true));
+        for (at_s, is_taken) in [(10, true), (9, false), (0, false)] {
+            let mut pairs = pairs.clone();
+            pairs.insert(pair(room, second(9)), true);
+            pairs.insert(pair(room + 1, second(at_s)), true);
+            assert_eq!(ports(&pairs).contains(&(room + 1)), is_taken, "after {at_s} s");
+        }
     }
 
     #[test]
