@@ -45,7 +45,9 @@ impl Engine {
         let mut events = Vec::new();
         let tally = OnceCell::new();
         for key in self.take_due(now) {
-            self.judge_source(key, now, &tally, &mut events);
+            if self.is_ripe(key, now) {
+                self.judge_source(key, now, &tally, &mut events);
+            }
         }
         if now.apart(self.tended) >= TEND {
             self.judge_targets(now, &mut events);
@@ -83,6 +85,19 @@ impl Engine {
         keys
     }
 
+    /// True where the last verdict on a source is long enough ago; has it judged later where it is not.
+    fn is_ripe(&mut self, key: SourceKey, now: Timestamp) -> bool {
+        let Some(source) = self.sources.get_mut(&key) else { return false };
+        let calm = if source.pairs.all().len() >= MANY { CALM_OF_MANY } else { CALM };
+        if now.apart(source.judged) >= calm {
+            return true;
+        }
+        source.dirty = false;
+        let again = source.judged.plus(calm);
+        self.remind(key, again.max(now));
+        false
+    }
+
     fn judge_source(
         &mut self,
         key: SourceKey,
@@ -92,12 +107,6 @@ impl Engine {
     ) {
         let Some(source) = self.sources.get_mut(&key) else { return };
         source.dirty = false;
-        let calm = if source.pairs.all().len() < MANY { CALM } else { CALM_OF_MANY };
-        if now.apart(source.judged) < calm {
-            let again = source.judged.plus(calm);
-            self.remind(key, again.max(now));
-            return;
-        }
         source.judged = now;
         source.roll(now);
         let mut fan = source.fan.take().map_or_else(FanOut::default, |fan| *fan);
@@ -256,9 +265,16 @@ impl Engine {
         incidents.map(|incident| incident.next_change(quiet)).chain(others).min()
     }
 
-    /// Ends every open incident.
+    /// Ends every open incident, after a last verdict on every source that waits for one.
     pub fn finish(&mut self, now: Timestamp) -> Vec<Record> {
         let mut events = self.judge(now);
+        let tally = OnceCell::new();
+        for (_, key) in std::mem::take(&mut self.due) {
+            if let Some(source) = self.sources.get_mut(&key) {
+                source.due = None;
+            }
+            self.judge_source(key, now, &tally, &mut events);
+        }
         for key in self.watched.clone() {
             self.at_desk(key, now, &mut events, |desk, source| {
                 desk.finish(source);

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::net::Ipv4Addr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use scanwatch::host_tables::HostTables;
 use scanwatch::kernel::{DrainedCell, Kernel, Mode};
@@ -193,6 +193,10 @@ fn sources_survive_flips(mode: Mode) {
     assert_eq!(ports, expected, "{mode}");
 }
 
+/// Flips while frames are sent, at least, and the longest wait for one.
+const FLIPS_MIN: usize = 8;
+const FLIP_LIMIT: Duration = Duration::from_secs(5);
+
 /// Sends frames, and flips the copies and drains the idle one all the while, and twice at the end.
 fn flip_while_sending(
     kernel: &mut Kernel,
@@ -203,27 +207,33 @@ fn flip_while_sending(
     let veth = Veth::new("watched");
     kernel.attach_by(&veth.name, veth.index, mode).expect("attached");
     let mut sender = veth.into_sender();
-    let done = AtomicBool::new(false);
-    let mut flips = 0;
+    let flips = AtomicU32::new(0);
     thread::scope(|scope| {
         let sending = scope.spawn(|| {
-            sender.send(frames);
-            done.store(true, Ordering::Release);
+            // In parts, so that a busy machine, too, flips several times before all is sent.
+            for (part, frames) in (0..).zip(frames.chunks(frames.len() / FLIPS_MIN)) {
+                sender.send(frames);
+                let begun = Instant::now();
+                while flips.load(Ordering::Acquire) <= part && begun.elapsed() < FLIP_LIMIT {
+                    thread::sleep(Duration::from_micros(100));
+                }
+            }
         });
-        while !done.load(Ordering::Acquire) && !sending.is_finished() {
+        while !sending.is_finished() {
             kernel.flip().expect("the copies are flipped");
             drain(kernel);
-            flips += 1;
+            flips.fetch_add(1, Ordering::Release);
             thread::sleep(Duration::from_millis(1));
         }
     });
+    let flips = flips.into_inner() as usize;
     await_count(kernel, Counter::ProbeSyn, frames.len() as u64);
     for _ in 0..2 {
         kernel.flip().expect("the copies are flipped");
         drain(kernel);
     }
     println!("{mode}: {} frames, {flips} flips", frames.len());
-    assert!(flips >= 3, "only {flips} flips while packets flowed");
+    assert!(flips >= FLIPS_MIN, "only {flips} flips while packets flowed");
 }
 
 fn host_after(policy: &Policy, frames: &[Vec<u8>]) -> HostTables {

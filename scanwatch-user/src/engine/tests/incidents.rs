@@ -263,6 +263,19 @@ fn another_technique_on_the_same_ports_after_the_end_is_another_incident() {
 }
 
 #[test]
+fn what_was_seen_since_the_last_verdict_is_judged_at_the_end() {
+    let mut lab = Lab::new(policy());
+    lab.is_answering = true;
+    (1..=200).for_each(|n| lab.syn(SCANNER, SERVER, 20_000 + n));
+    lab.wait(0.3);
+    let before = lab.snapshots(Action::Detected).len();
+    lab.is_answering = false;
+    (1..=20).for_each(|n| lab.flags(SCANNER, &host_in("10.2.3", n), 80, 0));
+    lab.finish();
+    assert_eq!(lab.snapshots(Action::Detected).len(), before + 1, "{:?}", lab.detected());
+}
+
+#[test]
 fn finish_ends_every_open_incident_with_its_counts() {
     let mut lab = Lab::new(policy());
     lab.scan_ports(SCANNER, SERVER, 1..=200, 100.0);
