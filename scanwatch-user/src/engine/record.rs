@@ -30,6 +30,28 @@ pub enum Action {
     Ended,
 }
 
+impl Action {
+    /// What happened to an incident, as in records.
+    #[must_use]
+    pub const fn of_scan(self) -> &'static str {
+        match self {
+            Self::Detected => "scan-detected",
+            Self::Updated => "scan-updated",
+            Self::Ended => "scan-ended",
+        }
+    }
+
+    /// What happened to a flood of them, as in records.
+    #[must_use]
+    pub const fn of_flood(self) -> &'static str {
+        match self {
+            Self::Detected => "flood-detected",
+            Self::Updated => "flood-updated",
+            Self::Ended => "flood-ended",
+        }
+    }
+}
+
 /// A record to be written.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Record {

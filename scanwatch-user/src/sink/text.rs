@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use super::ecs::mac_name;
 use crate::engine::{
-    Action, FloodEvent, IncidentEvent, Kind, Record, Snapshot, Target, Timestamp, attack_techniques, ip_of,
+    FloodEvent, IncidentEvent, Kind, Record, Snapshot, Target, Timestamp, attack_techniques, ip_of,
     technique_names,
 };
 
@@ -29,11 +29,7 @@ pub fn record(record: &Record) -> String {
 #[must_use]
 pub fn incident(event: &IncidentEvent) -> String {
     let snapshot = &event.snapshot;
-    let action = match event.action {
-        Action::Detected => "scan-detected",
-        Action::Updated => "scan-updated",
-        Action::Ended => "scan-ended",
-    };
+    let action = event.action.of_scan();
     let mut line = begin(snapshot.at, snapshot.severity.name(), action, &snapshot.reason);
     let answered: Vec<String> =
         snapshot.targets.iter().filter(|target| target.answered).map(target_name).collect();
@@ -44,11 +40,7 @@ pub fn incident(event: &IncidentEvent) -> String {
 }
 
 fn flood(event: &FloodEvent) -> String {
-    let action = match event.action {
-        Action::Detected => "flood-detected",
-        Action::Updated => "flood-updated",
-        Action::Ended => "flood-ended",
-    };
+    let action = event.action.of_flood();
     let line = begin(event.at, event.severity.name(), action, &event.reason);
     let sources: Vec<String> = event.sample.iter().map(ToString::to_string).collect();
     escaped(&format!("{line} [sources {}; incident {}]", listed(&sources), event.id))

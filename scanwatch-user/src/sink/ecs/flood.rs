@@ -3,16 +3,12 @@
 use serde_json::{Map, Value, json};
 
 use super::{ECS_VERSION, direction_name, nanos, observer_fields, time};
-use crate::engine::{Action, FloodEvent};
+use crate::engine::FloodEvent;
 use crate::sink::Observer;
 
 /// The document.
 pub(super) fn record(event: &FloodEvent, observer: &Observer) -> Value {
-    let action = match event.action {
-        Action::Detected => "flood-detected",
-        Action::Updated => "flood-updated",
-        Action::Ended => "flood-ended",
-    };
+    let action = event.action.of_flood();
     let related: Vec<String> = event.sample.iter().map(ToString::to_string).collect();
     json!({
         "@timestamp": time(event.at),

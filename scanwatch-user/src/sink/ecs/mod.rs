@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::Observer;
 use crate::engine::{
-    Action, IncidentEvent, Record, Scanner, Snapshot, Timestamp, Visibility, attack_techniques, ip_of,
+    IncidentEvent, Record, Scanner, Snapshot, Timestamp, Visibility, attack_techniques, ip_of,
     technique_names, transport,
 };
 use crate::policy::Direction;
@@ -61,11 +61,7 @@ fn time(at: Timestamp) -> String {
 
 fn event_fields(event: &IncidentEvent) -> Value {
     let snapshot = &event.snapshot;
-    let action = match event.action {
-        Action::Detected => "scan-detected",
-        Action::Updated => "scan-updated",
-        Action::Ended => "scan-ended",
-    };
+    let action = event.action.of_scan();
     json!({
         "action": action,
         "category": ["network", "intrusion_detection"],
