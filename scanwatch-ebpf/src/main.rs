@@ -9,18 +9,20 @@
 // The entry-point macros make functions of their own, which nobody reads the documentation of.
 #![allow(missing_docs)]
 
+mod ingress;
 mod maps;
+mod object;
 mod tables;
 mod view;
 
-use aya_ebpf::bindings::xdp_action::XDP_PASS;
 use aya_ebpf::macros::{classifier, xdp};
 use aya_ebpf::programs::{TcContext, XdpContext};
 use aya_log_ebpf::warn;
 use scanwatch_common::observe::{Passage, observe};
 
+use ingress::first_refusal;
 use tables::KernelTables;
-use view::{SkbView, XdpView};
+use view::SkbView;
 
 /// Next program, or the interface's own verdict: what TCX calls `TCX_NEXT` and clsact `TC_ACT_UNSPEC`.
 const TC_NEXT: i32 = -1;
@@ -28,13 +30,13 @@ const TC_NEXT: i32 = -1;
 /// XDP for drivers that hand over packets in several buffers.
 #[xdp(frags)]
 pub fn scanwatch_frags(ctx: XdpContext) -> u32 {
-    xdp_ingress(&ctx)
+    ingress::xdp(&ctx)
 }
 
 /// XDP for all other drivers.
 #[xdp]
 pub fn scanwatch_xdp(ctx: XdpContext) -> u32 {
-    xdp_ingress(&ctx)
+    ingress::xdp(&ctx)
 }
 
 /// TC ingress, where XDP is taken.
@@ -64,45 +66,5 @@ fn tc(ctx: &TcContext, passage: Passage) -> i32 {
     TC_NEXT
 }
 
-#[inline(always)]
-fn xdp_ingress(ctx: &XdpContext) -> u32 {
-    let interface = ctx.ingress_ifindex() as u32;
-    if let Some(mut tables) = KernelTables::new() {
-        observe(&XdpView::new(ctx), interface, Passage::IN, &mut tables);
-        if tables.refused && first_refusal(tables.tick()) {
-            warn!(ctx, "no room for another cell on interface {}: raise limits.cells_*", interface);
-        }
-    }
-    XDP_PASS
-}
-
-/// True once an epoch and CPU: a message a packet would be a flood of its own.
-#[inline(always)]
-fn first_refusal(tick: u32) -> bool {
-    let Some(said) = maps::REFUSAL_SAID.get_ptr_mut(0) else { return false };
-    // Zero means never, so ticks are stored plus one.
-    let now = tick.wrapping_add(1);
-    // SAFETY: the value is this CPU's own.
-    unsafe {
-        if *said == now {
-            return false;
-        }
-        *said = now;
-    }
-    true
-}
-
-/// Parts of the kernel interface are for GPL-compatible programs only.
-#[unsafe(no_mangle)]
-#[unsafe(link_section = "license")]
-static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
-
 #[cfg(not(target_arch = "bpf"))]
 fn main() {}
-
-#[cfg(target_arch = "bpf")]
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo) -> ! {
-    // No panic survives into the object: the verifier refuses loops without end.
-    loop {}
-}

@@ -6,6 +6,7 @@
 //! | [`step`] | a step of work that says what it did and how long it took; child processes with a time limit |
 //! | [`kernel_object`] | the recorded kernel toolchain and the nested cargo; shared with scanwatch's build script |
 //! | [`setup`] | `cargo xtask setup`: finds or installs the kernel toolchain, and the programs that the lab runs |
+//! | [`bench`] | `cargo xtask bench`: what a packet and the agent cost, as a table and as JSON |
 //! | [`build`] | `cargo xtask build` and `run` |
 //! | [`demo`] | `cargo xtask demo`: an office day in the lab, and what scanwatch said of it |
 //! | [`lab`] | routers, segments and machines in network namespaces, for the demo and for root tests |
@@ -15,6 +16,7 @@
 //! xtask depends on no other crate of the workspace: it has to run before the kernel object exists. It starts the
 //! built `scanwatch` as a process.
 
+pub mod bench;
 pub mod build;
 pub mod demo;
 pub mod kernel_object;

@@ -1,17 +1,18 @@
-//! `cargo xtask`: set-up, build, demo and checks, by one command each.
+//! `cargo xtask`: set-up, build, demo, checks and measurements, by one command each.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::lab::wait::Interrupted;
-use xtask::{build, demo, lab, setup, test, tidy};
+use xtask::{bench, build, demo, lab, setup, test, tidy};
 
 /// Exit code after Ctrl-C: that of a process that SIGINT ended, as a shell counts it.
 const INTERRUPTED: u8 = 128 + 2;
 
-/// Set-up, build, demo and checks of scanwatch. Each command does the set-up it needs first.
+/// Set-up, build, demo, checks and measurements of scanwatch. Each command does the set-up it needs first.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Arguments {
@@ -48,6 +49,17 @@ enum Command {
         /// Run only tests whose name contains this; leaves tidy, format and clippy out
         filter: Option<String>,
     },
+    /// Measure what a packet costs in every kind of traffic, and what the agent costs (needs root)
+    Bench {
+        /// Only rows whose names contain one of these
+        rows: Vec<String>,
+        /// Also write the rows to this file, as a JSON array
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+        /// Measure little, to see that everything works; the figures are worth nothing
+        #[arg(long)]
+        quick: bool,
+    },
     /// Enforce the boundaries between crates and the limits of files
     Tidy,
 }
@@ -60,6 +72,7 @@ fn main() -> ExitCode {
         Command::Demo => setup_and_demo(),
         Command::Lab => setup_and_lab(),
         Command::Test { filter } => test::run(filter.as_deref()),
+        Command::Bench { rows, json, quick } => bench::run(&bench::Wanted { rows, json, quick }),
         Command::Tidy => tidy::run(),
     };
     match result {

@@ -86,6 +86,16 @@ pub fn output(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
 }
 
+/// Writes to standard output; a reader that has gone, such as `head`, is no error.
+pub fn print(text: &str) -> Result<()> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error).context("cannot write to standard output")
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The last line of `log` that speaks of an error, or the last one.
 fn telling_line(log: &Path) -> Result<String> {
     let bytes = fs::read(log).with_context(|| format!("{} cannot be read", log.display()))?;

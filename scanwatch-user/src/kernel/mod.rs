@@ -18,6 +18,7 @@ mod links;
 mod object;
 mod pod;
 mod ports;
+mod repeat;
 mod replay;
 mod ring;
 

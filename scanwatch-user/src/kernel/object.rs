@@ -64,6 +64,16 @@ pub struct Kernel {
 impl Kernel {
     /// Loads the object and gives it the policy. Nothing is attached yet.
     pub fn load(policy: &Policy, options: Options) -> Result<Self, KernelError> {
+        Self::load_object(OBJECT, &[], policy, options)
+    }
+
+    /// Loads another object that has the same maps, as [`Kernel::load`], with these words in its constants of these names.
+    pub fn load_object(
+        object: &[u8],
+        constants: &[(&str, &[u32])],
+        policy: &Policy,
+        options: Options,
+    ) -> Result<Self, KernelError> {
         check_version(running())?;
         let settings = settings(policy, options);
         let mut loader = EbpfLoader::new();
@@ -78,7 +88,10 @@ impl Kernel {
         }
         let raw = Raw(settings);
         loader.override_global("SETTINGS", &raw, true);
-        let mut ebpf = loader.load(OBJECT)?;
+        for (name, words) in constants {
+            loader.override_global(name, *words, true);
+        }
+        let mut ebpf = loader.load(object)?;
         let zones = Zones::fill(
             Map::LpmTrie(second(&ebpf, "ZONES")?),
             Map::HashMap(second(&ebpf, "TRANSLATING")?),

@@ -5,11 +5,10 @@ mod progress;
 mod scenes;
 mod table;
 
-use std::io::{ErrorKind, Write as _, stdout};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 
 use self::judge::{Outcome, Played};
 use self::progress::Progress;
@@ -17,6 +16,7 @@ use self::scenes::{Action, Expectation, SCENES, Scene};
 use crate::lab::agent::{Record, Report, Scanwatch};
 use crate::lab::wait::poll;
 use crate::lab::{Lab, Stop, plan};
+use crate::step::print;
 
 /// Programs that the demo runs, apart from scanwatch: those of the lab and those of the scenes.
 pub const PROGRAMS: &[&str] = &["ip", "ethtool", "nginx", "dnsmasq", "nmap", "masscan"];
@@ -120,14 +120,4 @@ fn tell(played: &[Played<'_>], report: &Report) -> Result<()> {
         bail!("the demo went otherwise than expected: {}", wrong.join("; "));
     }
     print(&format!("All {} scenes went as expected; nothing of the lab is left.\n", outcomes.len()))
-}
-
-/// Writes to standard output; a reader that has gone, such as `head`, is no error.
-fn print(text: &str) -> Result<()> {
-    match stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(error).context("cannot write to standard output")
-        }
-        _ => Ok(()),
-    }
 }

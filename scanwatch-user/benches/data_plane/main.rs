@@ -1,0 +1,71 @@
+//! What a packet costs in the kernel, in every kind of traffic: `cargo xtask bench`, which builds the kernel object and
+//! says where it is. Needs root.
+//!
+//! Prints one JSON object a row on standard output, all else on standard error. Arguments are parts of rows' names;
+//! `--quick` measures little, to see that everything works.
+
+#[path = "../../../scanwatch-common/tests/build/mod.rs"]
+mod build;
+mod measure;
+#[path = "../../../scanwatch-ebpf/src/plan.rs"]
+mod plan;
+mod rows;
+
+use std::env;
+use std::fs;
+use std::process::ExitCode;
+
+use measure::{Effort, measure};
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::unistd::{Pid, geteuid};
+
+/// Where the benchmark's kernel object lies.
+const OBJECT_VARIABLE: &str = "SCANWATCH_BENCH_OBJECT";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("data_plane: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), String> {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let effort =
+        if arguments.iter().any(|argument| argument == "--quick") { Effort::QUICK } else { Effort::FULL };
+    let wanted: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
+    if !geteuid().is_root() {
+        return Err("measuring the kernel programs needs root: run `cargo xtask bench` with sudo".to_owned());
+    }
+    let path = env::var_os(OBJECT_VARIABLE)
+        .ok_or("the benchmark's kernel object is built by `cargo xtask bench`: run that")?;
+    let object = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    pin()?;
+    let mut failed = Vec::new();
+    for row in rows::all() {
+        if !wanted.is_empty() && !wanted.iter().any(|part| row.name.contains(part.as_str())) {
+            continue;
+        }
+        eprintln!("  {:<26} {}", row.name, row.what);
+        match measure(&row, &object, effort) {
+            Ok(figures) => println!("{}", figures.json(&row)),
+            Err(message) => failed.push(format!("{}: {message}", row.name)),
+        }
+    }
+    if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
+}
+
+/// Keeps this thread, and so the programs that it runs, on one processor: the last it may use, as the first has the
+/// interrupts on most machines.
+fn pin() -> Result<(), String> {
+    let this = Pid::from_raw(0);
+    let allowed = sched_getaffinity(this).map_err(|error| format!("no processors are told: {error}"))?;
+    let last = (0..CpuSet::count()).rev().find(|cpu| allowed.is_set(*cpu).unwrap_or_default());
+    let mut one = CpuSet::new();
+    one.set(last.unwrap_or_default())
+        .and_then(|()| sched_setaffinity(this, &one))
+        .map_err(|error| format!("cannot stay on one processor: {error}"))
+}
