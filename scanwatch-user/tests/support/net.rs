@@ -219,7 +219,7 @@ impl Sender {
 }
 
 /// A raw packet socket that sends from one interface of this thread's namespace and never receives.
-fn packet_socket(interface: &str) -> OwnedFd {
+pub fn packet_socket(interface: &str) -> OwnedFd {
     let link = getifaddrs()
         .expect("the interfaces")
         .filter(|entry| entry.interface_name == interface)
