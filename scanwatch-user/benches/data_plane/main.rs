@@ -10,6 +10,7 @@ mod measure;
 #[path = "../../../scanwatch-ebpf/src/plan.rs"]
 mod plan;
 mod rows;
+mod sizes;
 
 use std::env;
 use std::fs;
@@ -44,16 +45,17 @@ fn run() -> Result<(), String> {
         .ok_or("the benchmark's kernel object is built by `cargo xtask bench`: run that")?;
     let object = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     pin()?;
+    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|part| name.contains(part.as_str()));
     let mut failed = Vec::new();
-    for row in rows::all() {
-        if !wanted.is_empty() && !wanted.iter().any(|part| row.name.contains(part.as_str())) {
-            continue;
-        }
+    for row in rows::all().into_iter().filter(|row| is_wanted(row.name)) {
         eprintln!("  {:<26} {}", row.name, row.what);
         match measure(&row, &object, effort) {
             Ok(figures) => println!("{}", figures.json(&row)),
             Err(message) => failed.push(format!("{}: {message}", row.name)),
         }
+    }
+    for size in sizes::all()?.into_iter().filter(|size| is_wanted(size.name())) {
+        println!("{}", size.json());
     }
     if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
 }

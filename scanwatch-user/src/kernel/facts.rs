@@ -1,7 +1,19 @@
-//! What the kernel says of the programs it took.
+//! What the kernel says of the programs and maps it took.
+
+use std::fs;
+use std::os::fd::{AsFd as _, AsRawFd as _};
+
+use aya::maps::Map;
 
 use super::error::KernelError;
 use super::object::Kernel;
+
+/// Budget of each program, instructions verified. The verifier gives up at a million, but other kernels' verifiers count
+/// otherwise, and whoever waits for a program to be loaded waits for them.
+pub const INSTRUCTIONS_MAX: u32 = 120_000;
+
+/// Budget of all maps together at default sizes, bytes.
+pub const MAPS_BYTES_MAX: u64 = 96 << 20;
 
 /// A program as the kernel keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +28,30 @@ pub struct ProgramFacts {
     pub instructions_verified: u32,
 }
 
+/// A map as the kernel keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MapFacts {
+    /// Name.
+    pub name: String,
+    /// What it takes of the kernel's memory, bytes.
+    pub kernel_bytes: u64,
+}
+
 impl Kernel {
+    /// Every map, in the order of their names.
+    pub fn maps(&self) -> Result<Vec<MapFacts>, KernelError> {
+        let mut maps = Vec::new();
+        for (name, map) in self.ebpf.maps() {
+            let kernel_bytes = kernel_bytes(map).map_err(|detail| KernelError::Refused {
+                what: "tell the size of a map",
+                detail: format!("{name}: {detail}"),
+            })?;
+            maps.push(MapFacts { name: name.to_owned(), kernel_bytes });
+        }
+        maps.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        Ok(maps)
+    }
+
     /// Every program, loaded now where it was not yet, in the order of their names.
     pub fn programs(&mut self) -> Result<Vec<ProgramFacts>, KernelError> {
         let mut names: Vec<String> = self.ebpf.programs().map(|(name, _)| name.to_owned()).collect();
@@ -33,4 +68,22 @@ impl Kernel {
             instructions_verified: info.verified_instruction_count().unwrap_or_default(),
         })
     }
+}
+
+/// What a map takes, by the kernel's account of its descriptor (proc(5)); before Linux 6.4 that is a lower bound.
+fn kernel_bytes(map: &Map) -> Result<u64, String> {
+    let (Map::Array(data)
+    | Map::DevMap(data)
+    | Map::HashMap(data)
+    | Map::LpmTrie(data)
+    | Map::LruHashMap(data)
+    | Map::PerCpuArray(data)
+    | Map::RingBuf(data)) = map
+    else {
+        return Err("its type is not one of ours".to_owned());
+    };
+    let path = format!("/proc/self/fdinfo/{}", data.fd().as_fd().as_raw_fd());
+    let text = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
+    let bytes = text.lines().find_map(|line| line.strip_prefix("memlock:"));
+    bytes.and_then(|bytes| bytes.trim().parse().ok()).ok_or_else(|| format!("{path} has no line `memlock`"))
 }

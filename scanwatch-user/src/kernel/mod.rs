@@ -26,7 +26,7 @@ pub use attach::{Attachment, Mode};
 pub use clock::WallClock;
 pub use drain::{DrainedCell, Drainer};
 pub use error::KernelError;
-pub use facts::ProgramFacts;
+pub use facts::{INSTRUCTIONS_MAX, MAPS_BYTES_MAX, MapFacts, ProgramFacts};
 pub use learned::Learned;
 pub use links::{LinkEvent, LinkWatch, default_route_interface, interface_index};
 pub use object::{KERNEL_MIN, Kernel, Options};

@@ -17,7 +17,7 @@ use nix::unistd::geteuid;
 use self::row::Row;
 use crate::kernel_object::KernelToolchain;
 use crate::step::{output, print, step};
-use crate::{build, setup, test, workspace};
+use crate::{setup, test, workspace};
 
 /// The benchmarks of the package scanwatch that print rows, in the order of the table.
 const BENCHES: &[&str] = &["data_plane"];
@@ -46,7 +46,6 @@ pub fn run(wanted: &Wanted) -> Result<()> {
         bail!("the benchmark loads BPF programs and needs root: run the same command with sudo");
     }
     let toolchain = setup::kernel_toolchain(None)?;
-    let binary = build::build(true)?;
     let object = step("bench programs", || {
         let object = object(&toolchain)?;
         let done = workspace::shown(&object).to_string();
@@ -56,7 +55,8 @@ pub fn run(wanted: &Wanted) -> Result<()> {
     let mut failed = Vec::new();
     for bench in BENCHES {
         let mut command = command(bench, wanted);
-        command.env(OBJECT_VARIABLE, &object).env(test::BINARY_VARIABLE, &binary);
+        // Cargo builds a package's programs before its benchmarks.
+        command.env(OBJECT_VARIABLE, &object).env(test::BINARY_VARIABLE, workspace::binary("release")?);
         if let Err(error) = collect(&mut command, &mut rows) {
             failed.push(format!("{bench}: {error:#}"));
         }

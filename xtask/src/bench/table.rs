@@ -26,7 +26,7 @@ pub(super) fn render(rows: &[Row]) -> String {
         );
     }
     if !others.is_empty() {
-        let _ = writeln!(table, "\n{:<40} {:>16} {:>16}   target", "row", "", "baseline");
+        let _ = writeln!(table, "\n{:<40} {:>20} {:>20}   target", "row", "", "baseline");
         table.extend(others.iter().map(|row| other_line(row)));
     }
     table
@@ -50,16 +50,28 @@ fn packet_line(row: &Row) -> String {
 }
 
 fn other_line(row: &Row) -> String {
-    let unit = row.text("unit").unwrap_or_default();
-    let with_unit = |key| row.number(key).map(|value| format!("{} {unit}", short(value))).unwrap_or_default();
+    let (key, target_key, divisor, unit) = measure_of(row);
+    let scaled = |key| row.number(key).map(|value| value / divisor);
+    let with_unit = |key| scaled(key).map(|value| format!("{} {unit}", short(value))).unwrap_or_default();
     let line = format!(
-        "{:<40} {:>16} {:>16}   {}",
+        "{:<40} {:>20} {:>20}   {}",
         row.name(),
-        with_unit("value"),
+        with_unit(key),
         with_unit("baseline"),
-        verdict(row.number("value").unwrap_or_default(), row.number("target"), unit),
+        verdict(scaled(key).unwrap_or_default(), scaled(target_key), unit),
     );
     format!("{}\n", line.trim_end())
+}
+
+/// Where a row has its figure and target, what divides them, and in which unit they are then.
+fn measure_of(row: &Row) -> (&'static str, &'static str, f64, &str) {
+    if row.number("kernel_bytes").is_some() {
+        ("kernel_bytes", "target_bytes", 1024.0, "KiB")
+    } else if row.number("instructions_verified").is_some() {
+        ("instructions_verified", "target", 1.0, "instructions")
+    } else {
+        ("value", "target", 1.0, row.text("unit").unwrap_or_default())
+    }
 }
 
 /// The target, and whether the value keeps it.
@@ -108,5 +120,13 @@ mod tests {
         let line = table.lines().nth(2).unwrap();
         assert!(line.contains("16.50 MiB"), "{line}");
         assert!(line.ends_with("32 MiB: met"), "{line}");
+    }
+
+    #[test]
+    fn memory_of_maps_is_told_in_kibibytes() {
+        let table = rendered(r#"{"name":"maps","kernel_bytes":2097152,"target_bytes":1048576}"#);
+        let line = table.lines().nth(2).unwrap();
+        assert!(line.contains(" 2048 KiB"), "{line}");
+        assert!(line.ends_with("1024 KiB: missed by 2.0 x"), "{line}");
     }
 }
