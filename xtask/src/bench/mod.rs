@@ -20,7 +20,7 @@ use crate::step::{output, print, step};
 use crate::{setup, test, workspace};
 
 /// The benchmarks of the package scanwatch that print rows, in the order of the table.
-const BENCHES: &[&str] = &["data_plane"];
+const BENCHES: &[&str] = &["data_plane", "agent"];
 
 /// The kernel programs that only the benchmark runs: a `[[bin]]` of scanwatch-ebpf.
 const OBJECT: &str = "scanwatch-bench";
