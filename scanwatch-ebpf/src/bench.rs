@@ -18,7 +18,8 @@ mod tables;
 mod view;
 
 use aya_ebpf::Global;
-use aya_ebpf::bindings::xdp_action::XDP_PASS;
+use aya_ebpf::bindings::xdp_action::{XDP_DROP, XDP_PASS};
+use aya_ebpf::helpers::bpf_redirect;
 use aya_ebpf::macros::{map, xdp};
 use aya_ebpf::maps::PerCpuArray;
 use aya_ebpf::programs::XdpContext;
@@ -28,6 +29,10 @@ use plan::Plan;
 /// Fixed at load; the verifier sees constants and leaves out what is not in the plan.
 #[unsafe(no_mangle)]
 static PLAN: Global<Plan> = Global::new(Plan::NOTHING);
+
+/// Index of the interface by which [`bench_send`] sends, likewise.
+#[unsafe(no_mangle)]
+static OUT_INTERFACE: Global<u32> = Global::new(0);
 
 /// Packets so far, by CPU, each in steps of the golden ratio.
 #[map]
@@ -58,6 +63,27 @@ pub fn bench_observe(ctx: XdpContext) -> u32 {
 #[xdp]
 pub fn scanwatch_xdp(ctx: XdpContext) -> u32 {
     ingress::xdp(&ctx)
+}
+
+/// Changes the frame and sends it: run with live frames.
+#[xdp]
+pub fn bench_send(ctx: XdpContext) -> u32 {
+    rewrite(&ctx);
+    // SAFETY: the helper takes numbers, and refuses those of no interface.
+    unsafe { bpf_redirect(OUT_INTERFACE.load(), 0) as u32 }
+}
+
+/// Where frames end that nobody observes.
+#[xdp]
+pub fn bench_sink(_: XdpContext) -> u32 {
+    XDP_DROP
+}
+
+/// Observes the frame, and ends it: what would come behind is no part of the measurement.
+#[xdp]
+pub fn bench_observing_sink(ctx: XdpContext) -> u32 {
+    ingress::xdp(&ctx);
+    XDP_DROP
 }
 
 #[inline(always)]

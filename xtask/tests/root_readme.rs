@@ -65,6 +65,8 @@ fn every_command_of_the_readme_is_run_by_a_test_of_this_file() {
         "target/release/scanwatch check scanwatch.example.toml",
         "target/release/scanwatch run --interface office --interface servers --interface internet --stats",
         "target/release/scanwatch replay capture.pcap --format text",
+        // With --quick here.
+        "cargo xtask bench --json bench.json",
     ];
     assert_eq!(commands(), known);
 }
@@ -175,6 +177,52 @@ fn a_replay_prints_what_the_readme_shows() -> Result<()> {
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let said = String::from_utf8(output.stdout)?;
     assert!(blocks(&readme(), "text").contains(&said), "{said}");
+    Ok(())
+}
+
+/// Rows that the benchmark has on every machine, whatever else it has.
+const ROWS: &[&str] = &[
+    "established_tcp",
+    "syn_one_source",
+    "syn_256_sources",
+    "syn_65536_sources",
+    "syn_spoofed_flood",
+    "syn_spoofed_flood_ipv6",
+    "null_flood",
+    "udp_known_flow",
+    "udp_new_flow",
+    "udp_spoofed_flood",
+    "arp_request",
+    "icmp_echo",
+    "vlan_established",
+    "reply_syn_ack",
+    "non_ip",
+    "live:established_tcp",
+    "live:syn_one_source",
+    "live:syn_spoofed_flood",
+    "live:scan_in_flood",
+    "maps",
+    "program:scanwatch_xdp",
+    "idle_memory",
+    "record_latency_p99",
+];
+
+/// That a row measures what it says is found out by the benchmark itself, which fails where it does not.
+#[test]
+fn the_benchmark_has_every_row_in_its_table_and_in_its_file() -> Result<()> {
+    let file = std::env::temp_dir().join(format!("scanwatch-bench-{}.json", std::process::id()));
+    let output = run(Path::new(XTASK), &["bench", "--quick", "--json", &file.to_string_lossy()])?;
+    let table = String::from_utf8(output.stdout)?;
+    let written = fs::read_to_string(&file);
+    fs::remove_file(&file)?;
+    let rows: Vec<serde_json::Value> = serde_json::from_str(&written?)?;
+    for name in ROWS {
+        let row = rows.iter().find(|row| row["name"] == *name).with_context(|| format!("no row {name}"))?;
+        assert!(table.lines().any(|line| line.split_whitespace().next() == Some(name)), "{name}: {table}");
+        if let Some(packet_ns) = row["ns_per_packet"].as_f64() {
+            assert!(packet_ns > 0.0, "{row}");
+        }
+    }
     Ok(())
 }
 

@@ -6,11 +6,15 @@
 
 #[path = "../../../scanwatch-common/tests/build/mod.rs"]
 mod build;
+mod live;
 mod measure;
 #[path = "../../../scanwatch-ebpf/src/plan.rs"]
 mod plan;
 mod rows;
+mod scan_in_flood;
 mod sizes;
+#[path = "../../tests/support/mod.rs"]
+mod support;
 
 use std::env;
 use std::fs;
@@ -44,7 +48,7 @@ fn run() -> Result<(), String> {
     let path = env::var_os(OBJECT_VARIABLE)
         .ok_or("the benchmark's kernel object is built by `cargo xtask bench`: run that")?;
     let object = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    pin()?;
+    let processors = pin()?;
     let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|part| name.contains(part.as_str()));
     let mut failed = Vec::new();
     for row in rows::all().into_iter().filter(|row| is_wanted(row.name)) {
@@ -54,6 +58,20 @@ fn run() -> Result<(), String> {
             Err(message) => failed.push(format!("{}: {message}", row.name)),
         }
     }
+    for (name, row) in rows::live().into_iter().filter(|(name, _)| is_wanted(name)) {
+        eprintln!("  {name:<26} {}", row.what);
+        match live::measure(name, &row, &object, effort) {
+            Ok(line) => println!("{line}"),
+            Err(message) => failed.push(format!("{name}: {message}")),
+        }
+    }
+    if is_wanted(scan_in_flood::NAME) {
+        eprintln!("  {:<26} {}", scan_in_flood::NAME, scan_in_flood::WHAT);
+        match scan_in_flood::measure(&object, &processors) {
+            Ok(line) => println!("{line}"),
+            Err(message) => failed.push(format!("{}: {message}", scan_in_flood::NAME)),
+        }
+    }
     for size in sizes::all()?.into_iter().filter(|size| is_wanted(size.name())) {
         println!("{}", size.json());
     }
@@ -61,13 +79,14 @@ fn run() -> Result<(), String> {
 }
 
 /// Keeps this thread, and so the programs that it runs, on one processor: the last it may use, as the first has the
-/// interrupts on most machines.
-fn pin() -> Result<(), String> {
+/// interrupts on most machines. Returns all that it may use.
+fn pin() -> Result<CpuSet, String> {
     let this = Pid::from_raw(0);
     let allowed = sched_getaffinity(this).map_err(|error| format!("no processors are told: {error}"))?;
     let last = (0..CpuSet::count()).rev().find(|cpu| allowed.is_set(*cpu).unwrap_or_default());
     let mut one = CpuSet::new();
     one.set(last.unwrap_or_default())
         .and_then(|()| sched_setaffinity(this, &one))
-        .map_err(|error| format!("cannot stay on one processor: {error}"))
+        .map_err(|error| format!("cannot stay on one processor: {error}"))?;
+    Ok(allowed)
 }

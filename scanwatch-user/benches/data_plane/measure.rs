@@ -13,9 +13,9 @@ use crate::rows::Row;
 #[derive(Clone, Copy)]
 pub struct Effort {
     /// Times that empty program, rewriting and row are measured, one after the other.
-    rounds: usize,
+    pub rounds: usize,
     /// Packets each time.
-    packets: u32,
+    pub packets: u32,
     /// Packets before all rounds, as part of those of [`Row::warm_up`].
     warm_up_divisor: u32,
 }
@@ -65,7 +65,7 @@ impl Figures {
 }
 
 /// To hundredths: the machine's noise is larger.
-fn rounded(value: f64) -> f64 {
+pub fn rounded(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
 }
 
@@ -112,7 +112,7 @@ fn processor_ns() -> Result<f64, String> {
     Ok(now.tv_sec() as f64 * 1e9 + now.tv_nsec() as f64)
 }
 
-fn median(values: &mut [f64]) -> f64 {
+pub fn median(values: &mut [f64]) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     values[values.len() / 2]
 }
@@ -121,7 +121,12 @@ fn median(values: &mut [f64]) -> f64 {
 const SHARE_MIN: f64 = 0.9;
 
 /// Fails where the packets did not go where the row says.
-fn check(row: &Row, before: &[(Counter, u64)], after: &[(Counter, u64)], packets: u64) -> Result<(), String> {
+pub fn check(
+    row: &Row,
+    before: &[(Counter, u64)],
+    after: &[(Counter, u64)],
+    packets: u64,
+) -> Result<(), String> {
     let rose: Vec<(Counter, u64)> =
         before.iter().zip(after).map(|((counter, a), (_, b))| (*counter, b - a)).collect();
     let out: u64 = rose.iter().filter(|(counter, _)| row.ways_out.contains(counter)).map(|(_, n)| n).sum();
@@ -139,6 +144,6 @@ fn check(row: &Row, before: &[(Counter, u64)], after: &[(Counter, u64)], packets
 }
 
 /// The plan as the object's constant.
-fn words(plan: &Plan) -> Vec<u32> {
+pub fn words(plan: &Plan) -> Vec<u32> {
     plan.fields.iter().flat_map(|field| [field.at, field.mask, field.base, field.shift]).collect()
 }

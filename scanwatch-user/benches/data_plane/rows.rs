@@ -68,6 +68,22 @@ pub fn all() -> Vec<Row> {
     rows
 }
 
+/// SYNs of forged sources.
+pub fn flood() -> Row {
+    floods().remove(0)
+}
+
+/// Rows that are also sent over a veth pair, by their names there.
+pub fn live() -> Vec<(&'static str, Row)> {
+    let names = |name| match name {
+        "established_tcp" => Some("live:established_tcp"),
+        "syn_one_source" => Some("live:syn_one_source"),
+        "syn_spoofed_flood" => Some("live:syn_spoofed_flood"),
+        _ => None,
+    };
+    all().into_iter().filter_map(|row| Some((names(row.name)?, row))).collect()
+}
+
 /// A segment of a connection that exists.
 fn segment() -> Packet {
     ipv4(CLIENT, FAR_SERVER).carry(tcp(40_000, 443).flags(ACK).payload(&[0; 6]))

@@ -190,7 +190,12 @@ impl Kernel {
         }
     }
 
-    fn attach_xdp(&mut self, name: &str, interface: &str, mode: XdpMode) -> Result<Hold, ProgramError> {
+    pub(super) fn attach_xdp(
+        &mut self,
+        name: &str,
+        interface: &str,
+        mode: XdpMode,
+    ) -> Result<Hold, ProgramError> {
         let program: &mut Xdp = self.loaded(name)?.try_into()?;
         let id = program.attach(interface, mode)?;
         Ok(Hold::Xdp { _link: program.take_link(id)? })

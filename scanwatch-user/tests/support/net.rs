@@ -231,8 +231,8 @@ pub fn packet_socket(interface: &str) -> OwnedFd {
     descriptor
 }
 
-/// Frames that came in by an interface since it was made.
-fn received(interface: &str) -> u64 {
+/// Frames that came in by an interface of this thread's namespace since it was made.
+pub fn received(interface: &str) -> u64 {
     let table = fs::read_to_string("/proc/thread-self/net/dev").expect("the table of interfaces");
     let line = table.lines().find_map(|line| line.trim_start().strip_prefix(interface)?.strip_prefix(':'));
     let columns: Vec<&str> = line.expect("the interface in the table").split_whitespace().collect();

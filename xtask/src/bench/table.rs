@@ -50,27 +50,52 @@ fn packet_line(row: &Row) -> String {
 }
 
 fn other_line(row: &Row) -> String {
-    let (key, target_key, divisor, unit) = measure_of(row);
-    let scaled = |key| row.number(key).map(|value| value / divisor);
-    let with_unit = |key| scaled(key).map(|value| format!("{} {unit}", short(value))).unwrap_or_default();
+    let shape = Shape::of(row);
+    let scaled = |key| row.number(key).map(|value| value / shape.divisor);
+    let with_unit =
+        |key| scaled(key).map(|value| format!("{} {}", short(value), shape.unit)).unwrap_or_default();
+    let mut remark = verdict(scaled(shape.value).unwrap_or_default(), scaled(shape.target), shape.unit);
+    if let Some(ratio) = row.number("ratio") {
+        remark = format!("{:.0} % of the baseline", 100.0 * ratio);
+    }
     let line = format!(
-        "{:<40} {:>20} {:>20}   {}",
+        "{:<40} {:>20} {:>20}   {remark}",
         row.name(),
-        with_unit(key),
-        with_unit("baseline"),
-        verdict(scaled(key).unwrap_or_default(), scaled(target_key), unit),
+        with_unit(shape.value),
+        with_unit(shape.baseline),
     );
     format!("{}\n", line.trim_end())
 }
 
-/// Where a row has its figure and target, what divides them, and in which unit they are then.
-fn measure_of(row: &Row) -> (&'static str, &'static str, f64, &str) {
-    if row.number("kernel_bytes").is_some() {
-        ("kernel_bytes", "target_bytes", 1024.0, "KiB")
-    } else if row.number("instructions_verified").is_some() {
-        ("instructions_verified", "target", 1.0, "instructions")
-    } else {
-        ("value", "target", 1.0, row.text("unit").unwrap_or_default())
+/// Where a row has what the table shows, and how it is shown.
+struct Shape<'a> {
+    value: &'static str,
+    baseline: &'static str,
+    target: &'static str,
+    divisor: f64,
+    unit: &'a str,
+}
+
+impl<'a> Shape<'a> {
+    fn of(row: &'a Row) -> Self {
+        let usual = Self {
+            value: "value",
+            baseline: "baseline",
+            target: "target",
+            divisor: 1.0,
+            unit: row.text("unit").unwrap_or_default(),
+        };
+        let has = |key| row.number(key).is_some();
+        if has("empty_packets_per_s") {
+            let (value, baseline) = ("packets_per_s", "empty_packets_per_s");
+            Self { value, baseline, divisor: 1e6, unit: "Mpps", ..usual }
+        } else if has("kernel_bytes") {
+            Self { value: "kernel_bytes", target: "target_bytes", divisor: 1024.0, unit: "KiB", ..usual }
+        } else if has("instructions_verified") {
+            Self { value: "instructions_verified", unit: "instructions", ..usual }
+        } else {
+            usual
+        }
     }
 }
 
@@ -120,6 +145,17 @@ mod tests {
         let line = table.lines().nth(2).unwrap();
         assert!(line.contains("16.50 MiB"), "{line}");
         assert!(line.ends_with("32 MiB: met"), "{line}");
+    }
+
+    #[test]
+    fn packets_over_a_wire_are_told_in_millions_a_second_beside_the_empty_programs() {
+        let table = rendered(
+            r#"{"name":"live:x","packets_per_s":1250000,"empty_packets_per_s":2500000,"ratio":0.5}"#,
+        );
+        let line = table.lines().nth(2).unwrap();
+        assert!(line.contains(" 1.25 Mpps"), "{line}");
+        assert!(line.contains(" 2.50 Mpps"), "{line}");
+        assert!(line.ends_with(" 50 % of the baseline"), "{line}");
     }
 
     #[test]
