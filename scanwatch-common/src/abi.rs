@@ -6,7 +6,7 @@
 use crate::sketch::{PortSketch, Sketch};
 
 /// Version of everything in this module and of the sketches' hash, seed and shape.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// Length of an epoch, the time between two flips of the cell copies, seconds.
 pub const EPOCH_S: u32 = 10;
@@ -337,6 +337,10 @@ pub struct Control {
     pub tick: u32,
     /// In a replay the time of the packet, nanoseconds; 0 means the kernel's own clock.
     pub clock_ns: u64,
+    /// Root of the table of zones (see [`crate::zones`]): while one is looked through, the next is written beside it.
+    pub zones: u32,
+    /// Zero; keeps the layout free of padding.
+    pub reserved: u32,
 }
 
 /// Sets of the doorkeeper of internal sources. A source's set is its hash's low bits: `hash as usize & (sets - 1)`;
@@ -379,10 +383,8 @@ pub struct ServiceTable {
     pub udp: [u8; 65_536],
 }
 
-const _: () = assert!(DOOR_SETS_INTERNAL.is_power_of_two());
-const _: () = assert!(DOOR_SETS_EXTERNAL.is_power_of_two());
-const _: () = assert!(FLOW_LINES.is_power_of_two());
-const _: () = assert!(SERVING_LINES.is_power_of_two());
+const _: () = assert!(DOOR_SETS_INTERNAL.is_power_of_two() && DOOR_SETS_EXTERNAL.is_power_of_two());
+const _: () = assert!(FLOW_LINES.is_power_of_two() && SERVING_LINES.is_power_of_two());
 impl ServiceTable {
     /// Every port in no group.
     // A constant lies on no stack; whoever makes a value of it boxes it.
@@ -390,11 +392,9 @@ impl ServiceTable {
     pub const EMPTY: Self = Self { tcp: [OTHER_SERVICE; 65_536], udp: [OTHER_SERVICE; 65_536] };
 }
 
-const _: () = assert!(size_of::<CellKey>() == 24);
-const _: () = assert!(size_of::<CellFacts>() == 48);
+const _: () = assert!(size_of::<CellKey>() == 24 && size_of::<CellFacts>() == 48);
 const _: () = assert!(size_of::<Cell>() == 3 * 512 + 48);
 const _: () = assert!(size_of::<Novelty>() == 96);
 const _: () = assert!(size_of::<PortPage>() == 4_096);
-const _: () = assert!(size_of::<Settings>() == 16);
-const _: () = assert!(size_of::<Control>() == 16);
+const _: () = assert!(size_of::<Settings>() == 16 && size_of::<Control>() == 24);
 const _: () = assert!(size_of::<ServiceTable>() == 131_072);

@@ -17,3 +17,4 @@ pub mod parse;
 pub mod ports;
 pub mod sighting;
 pub mod sketch;
+pub mod zones;

@@ -4,7 +4,7 @@
 
 use aya_ebpf::Global;
 use aya_ebpf::macros::map;
-use aya_ebpf::maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf};
+use aya_ebpf::maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf};
 use scanwatch_common::abi::{
     Address, Cell, CellKey, Control, DOOR_SETS_EXTERNAL, DOOR_SETS_INTERNAL, FIRST_CONTACTS, FLOW_LINES,
     Novelty, PORT_PAGES, PortPage, SERVING_LINES, ServiceTable, Settings,
@@ -12,6 +12,7 @@ use scanwatch_common::abi::{
 use scanwatch_common::counters::Counter;
 use scanwatch_common::sighting::Sighting;
 use scanwatch_common::sketch::{DoorSet, FirstContact, FlowLine};
+use scanwatch_common::zones::{ZoneNode, ZonePath};
 
 /// Makes the kernel put an array's values on a page boundary, so that sets of 64 bytes are cache lines.
 const PAGE_ALIGNED: u32 = aya_ebpf::bindings::BPF_F_MMAPABLE;
@@ -24,9 +25,13 @@ pub static SETTINGS: Global<Settings> = Global::new(Settings::DEFAULT);
 #[map]
 pub static CONTROL: Array<Control> = Array::with_max_entries(1, 0);
 
-/// Zones by longest prefix.
+/// Two tables of zones: nodes.
 #[map]
-pub static ZONES: LpmTrie<Address, u8> = LpmTrie::with_max_entries(4096, 0);
+pub static ZONE_NODES: Array<ZoneNode> = Array::with_max_entries(4, PAGE_ALIGNED);
+
+/// Two tables of zones: paths.
+#[map]
+pub static ZONE_PATHS: Array<ZonePath> = Array::with_max_entries(2, PAGE_ALIGNED);
 
 /// Addresses of this host while it forwards.
 #[map]

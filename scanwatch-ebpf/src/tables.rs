@@ -2,7 +2,6 @@
 
 use aya_ebpf::bindings::BPF_NOEXIST;
 use aya_ebpf::helpers::bpf_ktime_get_ns;
-use aya_ebpf::maps::lpm_trie::Key;
 use aya_ebpf::maps::{Array, LruHashMap, RingBuf};
 use scanwatch_common::abi::{
     Address, Cell, CellKey, Control, DOOR_SETS_EXTERNAL, DOOR_SETS_INTERNAL, FIRST_CONTACTS, FLOW_LINES,
@@ -13,6 +12,7 @@ use scanwatch_common::parse::OFFSET_MASK;
 use scanwatch_common::ports::PortKey;
 use scanwatch_common::sighting::Sighting;
 use scanwatch_common::sketch::{DoorSet, FirstContact, FlowLine, PortSketch};
+use scanwatch_common::zones::{ZoneNode, ZoneParts, ZonePath, zone_of};
 
 use crate::maps;
 
@@ -90,6 +90,21 @@ unsafe fn aligned<T>(value: *mut T) -> &'static mut T {
     }
 }
 
+/// The arrays of the tables of zones.
+struct KernelZones;
+
+impl ZoneParts for KernelZones {
+    #[inline(always)]
+    fn node(&self, number: u32) -> Option<&ZoneNode> {
+        maps::ZONE_NODES.get(number)
+    }
+
+    #[inline(always)]
+    fn path(&self, number: u32) -> Option<&ZonePath> {
+        entry(&maps::ZONE_PATHS, number).map(|path| &*path)
+    }
+}
+
 impl Tables for KernelTables {
     type Clock = KernelClock;
     type Record = &'static mut Novelty;
@@ -111,7 +126,7 @@ impl Tables for KernelTables {
 
     #[inline(always)]
     fn zone(&mut self, address: &Address) -> u8 {
-        maps::ZONES.get(Key::new(128, *address)).copied().unwrap_or(0)
+        zone_of(&KernelZones, self.control.zones, address)
     }
 
     #[inline(always)]

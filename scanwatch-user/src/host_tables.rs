@@ -14,7 +14,7 @@ use scanwatch_common::ports::PortKey;
 use scanwatch_common::sketch::{DoorSet, FirstContact, FlowLine, PortSketch};
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use crate::policy::Policy;
+use crate::policy::{Policy, TablePlace, ZonePrefix, ZoneTable};
 
 /// What host tables may hold, internal sources first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,24 +30,6 @@ impl Capacity {
     pub const DEFAULT: Self = Self { cells_max: [16_384, 8_192], novelties_max: [10_000, 2_500] };
 }
 
-/// A network and the zone that addresses in it belong to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ZonePrefix {
-    /// First address of the network; IPv4 mapped.
-    pub network: Address,
-    /// Leading bits that are fixed, 0 to 128; for IPv4 96 more than in its own notation.
-    pub prefix: u8,
-    /// The zone.
-    pub zone: u8,
-}
-
-impl ZonePrefix {
-    fn holds(&self, address: &Address) -> bool {
-        let difference = u128::from_be_bytes(self.network) ^ u128::from_be_bytes(*address);
-        difference.leading_zeros() >= u32::from(self.prefix)
-    }
-}
-
 /// Tables in memory. The clock is [`Control::clock_ns`]: set it to a packet's time before the packet is observed.
 #[derive(Clone, Debug)]
 pub struct HostTables {
@@ -55,7 +37,7 @@ pub struct HostTables {
     pub settings: Settings,
     /// What they are told while they run.
     pub control: Control,
-    zones: Vec<ZonePrefix>,
+    zones: ZoneTable,
     translating: HashSet<Address>,
     services: Box<ServiceTable>,
     capacity: Capacity,
@@ -82,30 +64,23 @@ impl HostTables {
             source_prefix_v6_external: limits.source_prefix_v6_external,
             ..Settings::DEFAULT
         };
-        let zones = policy.zones.iter().zip(1..).flat_map(|(zone, number)| {
-            zone.networks.iter().map(move |network| {
-                let (network, prefix) = network.mapped();
-                ZonePrefix { network, prefix, zone: number }
-            })
-        });
         let cells_max = [limits.cells_internal as usize, limits.cells_external as usize];
         let capacity = Capacity { cells_max, ..Capacity::DEFAULT };
-        Self::new(settings, zones.collect(), policy.service_table(), capacity)
+        Self::new(settings, &policy.zone_prefixes(), policy.service_table(), capacity)
     }
 
     /// Empty tables. Where networks nest, the longest prefix decides.
     #[must_use]
     pub fn new(
         settings: Settings,
-        mut zones: Vec<ZonePrefix>,
+        zones: &[ZonePrefix],
         services: Box<ServiceTable>,
         capacity: Capacity,
     ) -> Self {
-        zones.sort_by_key(|zone| std::cmp::Reverse(zone.prefix));
         Self {
             settings,
             control: Control::default(),
-            zones,
+            zones: ZoneTable::new(zones, TablePlace::default()),
             translating: HashSet::new(),
             services,
             capacity,
@@ -198,7 +173,7 @@ impl Tables for HostTables {
     }
 
     fn zone(&mut self, address: &Address) -> u8 {
-        self.zones.iter().find(|zone| zone.holds(address)).map_or(0, |zone| zone.zone)
+        self.zones.zone_of(address)
     }
 
     fn stands_for_others(&mut self, address: &Address) -> bool {

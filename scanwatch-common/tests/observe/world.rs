@@ -1,7 +1,8 @@
 //! A small network and its tables.
 
 use crate::build::{address, ether, ipv4, tcp};
-use crate::host_tables::{Capacity, HostTables, ZonePrefix};
+use crate::host_tables::{Capacity, HostTables};
+use crate::policy::ZonePrefix;
 use scanwatch_common::abi::{Cell, CellKey, Novelty, ServiceTable, Settings, Side};
 use scanwatch_common::counters::Counter;
 use scanwatch_common::observe::{Passage, observe};
@@ -46,7 +47,7 @@ impl World {
 
     pub fn with(settings: Settings, capacity: Capacity) -> Self {
         let zone = |network, prefix, zone| ZonePrefix { network: address(network), prefix, zone };
-        let zones = vec![
+        let zones = [
             zone("10.0.0.0", 96 + 8, OFFICE),
             zone("fd00::", 8, OFFICE),
             zone("2001:db8:1::", 48, OFFICE),
@@ -59,7 +60,7 @@ impl World {
         for (port, group) in [(443, WEB), (53, DNS), (5353, DNS)] {
             services.udp[port] = group;
         }
-        let mut tables = HostTables::new(settings, zones, services, capacity);
+        let mut tables = HostTables::new(settings, &zones, services, capacity);
         tables.control.clock_ns = START_NS;
         Self { tables }
     }

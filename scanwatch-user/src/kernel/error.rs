@@ -59,6 +59,17 @@ pub enum KernelError {
         /// Who holds it.
         holder: String,
     },
+    /// More networks are inside than the kernel's table of zones was made for.
+    #[error(
+        "{networks} networks are inside, by configuration and by the addresses of watched interfaces, and at most {max} \
+         fit: name a block that holds many of them in a [[zone]]"
+    )]
+    NetworksTooMany {
+        /// Networks.
+        networks: usize,
+        /// Most that fit.
+        max: usize,
+    },
     /// Every hook that was allowed failed.
     #[error("cannot attach to {interface}: {reasons}; allow other hooks with hook = \"auto\"")]
     NoHook {

@@ -75,7 +75,6 @@ fn kernel_bytes(map: &Map) -> Result<u64, String> {
     let (Map::Array(data)
     | Map::DevMap(data)
     | Map::HashMap(data)
-    | Map::LpmTrie(data)
     | Map::LruHashMap(data)
     | Map::PerCpuArray(data)
     | Map::RingBuf(data)) = map

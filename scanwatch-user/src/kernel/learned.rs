@@ -6,27 +6,28 @@
 //!
 //! The own addresses of a host that forwards are known to the programs, too: it may stand there for others.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::net::{IpAddr, Ipv6Addr};
 
-use aya::maps::lpm_trie::{Key, LpmTrie};
-use aya::maps::{Map, MapData, MapError};
+use aya::Ebpf;
+use aya::maps::{Map, MapData};
 use scanwatch_common::abi::Address;
 
 use super::error::KernelError;
 use super::links;
-use super::object::Kernel;
-use crate::policy::{Network, Policy, Zone, ZoneId};
+use super::object::{Kernel, second};
+use super::zones::{Room, ZoneMaps};
+use crate::policy::{Network, Policy, ZoneId, ZonePrefix};
 
 /// The zone of what is learned: the first that is configured.
 const LEARNED: ZoneId = 1;
 
-/// The kernel's table of zones.
+/// What the kernel is told of addresses.
 pub(super) struct Zones {
-    table: LpmTrie<MapData, [u8; 16], u8>,
+    maps: ZoneMaps,
     translating: aya::maps::HashMap<MapData, [u8; 16], u8>,
-    configured: Vec<Zone>,
+    configured: Vec<ZonePrefix>,
     /// By the index of the interface.
     learned: HashMap<u32, Learned>,
 }
@@ -41,40 +42,43 @@ pub struct Learned {
 }
 
 impl Zones {
-    /// Fills the table with what is configured.
-    pub(super) fn fill(zones: Map, translating: Map, policy: &Policy) -> Result<Self, KernelError> {
-        let mut table = LpmTrie::try_from(zones)?;
-        let translating = translating.try_into()?;
-        for (zone, number) in policy.zones.iter().zip(1..) {
-            for network in &zone.networks {
-                table.insert(&key(network), number, 0)?;
-            }
-        }
-        Ok(Self { table, translating, configured: policy.zones.clone(), learned: HashMap::new() })
+    /// Tells what is configured.
+    pub(super) fn fill(ebpf: &Ebpf, room: Room, policy: &Policy) -> Result<Self, KernelError> {
+        let translating = Map::HashMap(second(ebpf, "TRANSLATING")?).try_into()?;
+        let configured = policy.zone_prefixes();
+        let maps = ZoneMaps::fill(ebpf, room, &configured)?;
+        Ok(Self { maps, translating, configured, learned: HashMap::new() })
     }
 
-    /// Makes this what an interface teaches; what it taught before and none teaches now is taken out.
-    fn learn(&mut self, index: u32, learned: Learned) -> Result<(), MapError> {
-        let before = self.learned.insert(index, learned).unwrap_or_default();
-        let now = &self.learned;
-        for network in &now[&index].inside {
-            self.table.insert(&key(network), LEARNED, 0)?;
-        }
-        for address in &now[&index].forwarding {
+    /// Makes this what an interface teaches; what it taught before and none teaches now is forgotten. Returns the root of
+    /// the table of zones where there is another one now, and leaves everything as it was where that has no room.
+    fn learn(&mut self, index: u32, learned: Learned) -> Result<Option<u32>, KernelError> {
+        let mut now = self.learned.clone();
+        now.insert(index, learned);
+        let (known, networks) = (inside_by(&self.learned), inside_by(&now));
+        let root = if networks == known {
+            None
+        } else {
+            let learned = networks.iter().map(|network| network.in_zone(LEARNED));
+            let all: Vec<ZonePrefix> = self.configured.iter().copied().chain(learned).collect();
+            Some(self.maps.replace(&all)?)
+        };
+        let before = std::mem::replace(&mut self.learned, now).remove(&index).unwrap_or_default();
+        for address in &self.learned[&index].forwarding {
             self.translating.insert(address, 1, 0)?;
         }
-        for network in before.inside {
-            if !now.values().any(|learned| learned.inside.contains(&network)) {
-                self.table.remove(&key(&network))?;
-            }
-        }
         for address in before.forwarding {
-            if !now.values().any(|learned| learned.forwarding.contains(&address)) {
+            if !self.learned.values().any(|learned| learned.forwarding.contains(&address)) {
                 self.translating.remove(&address)?;
             }
         }
-        Ok(())
+        Ok(root)
     }
+}
+
+/// Every network that some interface makes inside.
+fn inside_by(learned: &HashMap<u32, Learned>) -> BTreeSet<Network> {
+    learned.values().flat_map(|learned| learned.inside.iter().copied()).collect()
 }
 
 impl Kernel {
@@ -96,23 +100,30 @@ impl Kernel {
         forwards: bool,
     ) -> Result<Learned, KernelError> {
         let inside = inside(addresses, &self.zones.configured);
-        let own = |(address, _): &(IpAddr, u8)| match address {
-            IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
-            IpAddr::V6(v6) => v6.octets(),
-        };
-        let forwarding = if forwards { addresses.iter().map(own).collect() } else { Vec::new() };
+        let own = addresses.iter().map(|(address, _)| octets(*address));
+        let forwarding = if forwards { own.collect() } else { Vec::new() };
         let learned = Learned { inside, forwarding };
-        self.zones.learn(index, learned.clone())?;
+        self.teach(index, learned.clone())?;
         Ok(learned)
     }
 
     /// Forgets what an interface taught.
     pub(super) fn unlearn(&mut self, index: u32) {
-        // Taking out of a table what was put in does not fail; were it to, one address would stay inside.
-        if let Err(error) = self.zones.learn(index, Learned::default()) {
-            tracing::warn!("networks of interface {index} still count as inside: {error}");
+        // For fewer networks there is room; were it to fail, one address would stay inside.
+        match self.teach(index, Learned::default()) {
+            Ok(()) => {
+                self.zones.learned.remove(&index);
+            }
+            Err(error) => tracing::warn!("networks of interface {index} still count as inside: {error}"),
         }
-        self.zones.learned.remove(&index);
+    }
+
+    fn teach(&mut self, index: u32, learned: Learned) -> Result<(), KernelError> {
+        if let Some(root) = self.zones.learn(index, learned)? {
+            self.state.zones = root;
+            self.tell()?;
+        }
+        Ok(())
     }
 }
 
@@ -128,10 +139,8 @@ fn forwards() -> bool {
 }
 
 /// Networks that addresses with their prefix lengths make inside.
-fn inside(addresses: &[(IpAddr, u8)], zones: &[Zone]) -> Vec<Network> {
-    let is_configured = |address: IpAddr| {
-        zones.iter().any(|zone| zone.networks.iter().any(|network| network.contains(address)))
-    };
+fn inside(addresses: &[(IpAddr, u8)], configured: &[ZonePrefix]) -> Vec<Network> {
+    let is_configured = |address: IpAddr| configured.iter().any(|network| network.holds(&octets(address)));
     let mut v4 = addresses.iter().filter(|(address, _)| address.is_ipv4()).peekable();
     let is_inside = v4.peek().is_some() && v4.all(|(address, _)| is_configured(*address));
     let mut networks: Vec<Network> = Vec::new();
@@ -153,9 +162,12 @@ fn inside(addresses: &[(IpAddr, u8)], zones: &[Zone]) -> Vec<Network> {
     networks
 }
 
-fn key(network: &Network) -> Key<[u8; 16]> {
-    let (address, prefix) = network.mapped();
-    Key::new(u32::from(prefix), address)
+/// An address as the programs know it, IPv4 mapped.
+fn octets(address: IpAddr) -> Address {
+    match address {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
+        IpAddr::V6(v6) => v6.octets(),
+    }
 }
 
 #[cfg(test)]
@@ -172,10 +184,10 @@ mod tests {
 
     fn of(texts: &[&str]) -> Vec<String> {
         let configured = networks(&["10.0.0.0/8", "192.168.0.0/16", "fc00::/7", "fe80::/10"]);
-        let zones = [Zone { name: "internal".to_owned(), networks: configured }];
+        let configured: Vec<ZonePrefix> = configured.iter().map(|network| network.in_zone(1)).collect();
         let addresses: Vec<(IpAddr, u8)> =
             networks(texts).iter().map(|network| (network.address, network.prefix)).collect();
-        inside(&addresses, &zones).iter().map(ToString::to_string).collect()
+        inside(&addresses, &configured).iter().map(ToString::to_string).collect()
     }
 
     #[test]

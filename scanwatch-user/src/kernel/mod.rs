@@ -21,6 +21,7 @@ mod ports;
 mod repeat;
 mod replay;
 mod ring;
+mod zones;
 
 pub use attach::{Attachment, Mode};
 pub use clock::WallClock;

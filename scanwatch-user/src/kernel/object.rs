@@ -21,6 +21,7 @@ use super::learned::Zones;
 use super::pod::Raw;
 use super::ports::{PortCopy, PortDrainer};
 use super::ring::NoveltyRing;
+use super::zones::Room;
 use crate::policy::Policy;
 
 /// The kernel programs, built with this agent.
@@ -86,17 +87,17 @@ impl Kernel {
                 loader.map_max_entries(name, size);
             }
         }
+        let room = Room::beside(policy.zone_prefixes().len())?;
+        for (name, size) in room.maps() {
+            loader.map_max_entries(name, size);
+        }
         let raw = Raw(settings);
         loader.override_global("SETTINGS", &raw, true);
         for (name, words) in constants {
             loader.override_global(name, *words, true);
         }
         let mut ebpf = loader.load(object)?;
-        let zones = Zones::fill(
-            Map::LpmTrie(second(&ebpf, "ZONES")?),
-            Map::HashMap(second(&ebpf, "TRANSLATING")?),
-            policy,
-        )?;
+        let zones = Zones::fill(&ebpf, room, policy)?;
         fill_services(&mut ebpf, policy)?;
         let control = Array::try_from(Map::Array(second(&ebpf, "CONTROL")?))?;
         let cells = CELLS
@@ -254,7 +255,7 @@ fn map_mut<'a>(ebpf: &'a mut Ebpf, name: &'static str) -> Result<&'a mut Map, Ke
 }
 
 /// A map under a second descriptor. The object keeps the first: programs that are loaded later refer to it by number.
-fn second(ebpf: &Ebpf, name: &'static str) -> Result<MapData, KernelError> {
+pub(super) fn second(ebpf: &Ebpf, name: &'static str) -> Result<MapData, KernelError> {
     Ok(MapData::from_fd(descriptor(ebpf, name)?)?)
 }
 
@@ -278,11 +279,8 @@ fn ports_of(ebpf: &Ebpf, name: &'static str) -> Result<PortCopy, KernelError> {
 }
 
 fn descriptor(ebpf: &Ebpf, name: &str) -> Result<OwnedFd, KernelError> {
-    let (Map::LruHashMap(data)
-    | Map::HashMap(data)
-    | Map::Array(data)
-    | Map::RingBuf(data)
-    | Map::LpmTrie(data)) = ebpf.map(name).ok_or_else(|| missing(name))?
+    let (Map::LruHashMap(data) | Map::HashMap(data) | Map::Array(data) | Map::RingBuf(data)) =
+        ebpf.map(name).ok_or_else(|| missing(name))?
     else {
         return Err(missing(name));
     };

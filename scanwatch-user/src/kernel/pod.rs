@@ -3,6 +3,7 @@
 use aya::Pod;
 use scanwatch_common::abi::{Cell, CellKey, Control, PortPage, ServiceTable, Settings};
 use scanwatch_common::sketch::{DoorSet, FlowLine};
+use scanwatch_common::zones::{ZoneNode, ZonePath};
 
 /// A shared layout; neither it nor the trait is ours to join directly.
 #[repr(transparent)]
@@ -25,3 +26,7 @@ unsafe impl Pod for Raw<PortPage> {}
 unsafe impl Pod for Raw<DoorSet> {}
 // SAFETY: as above.
 unsafe impl Pod for Raw<FlowLine> {}
+// SAFETY: as above.
+unsafe impl Pod for Raw<ZoneNode> {}
+// SAFETY: as above.
+unsafe impl Pod for Raw<ZonePath> {}

@@ -7,11 +7,13 @@ mod direction;
 mod network;
 mod role;
 mod thresholds;
+mod zone_table;
 
 pub use direction::{Direction, Directions, Treatment};
 pub use network::Network;
 pub use role::{Role, RoleKind, Schedule};
 pub use thresholds::{BlockLimit, DistributedLimit, Limit, Sight, SurgeLimit, Thresholds, WaysInLimit};
+pub use zone_table::{TablePlace, ZonePrefix, ZoneTable};
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -129,6 +131,14 @@ impl Policy {
             }
         }
         best.0
+    }
+
+    /// The networks of all zones, as a [`ZoneTable`] takes them.
+    #[must_use]
+    pub fn zone_prefixes(&self) -> Vec<ZonePrefix> {
+        let zones = self.zones.iter().zip(1..);
+        let networks = zones.flat_map(|(zone, number)| zone.networks.iter().map(move |n| n.in_zone(number)));
+        networks.collect()
     }
 
     /// Name of a zone, `internet` for zone 0 and for numbers out of range.

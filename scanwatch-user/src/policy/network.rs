@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
+use super::{ZoneId, ZonePrefix};
+
 /// An address block, IPv4 or IPv6, host bits zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Network {
@@ -32,6 +34,13 @@ impl Network {
             IpAddr::V4(a) => (a.to_ipv6_mapped().octets(), self.prefix + 96),
             IpAddr::V6(a) => (a.octets(), self.prefix),
         }
+    }
+
+    /// The block as part of a zone.
+    #[must_use]
+    pub fn in_zone(&self, zone: ZoneId) -> ZonePrefix {
+        let (network, prefix) = self.mapped();
+        ZonePrefix { network, prefix, zone }
     }
 }
 

@@ -13,6 +13,7 @@ mod leftover;
 mod support;
 mod traffic;
 mod way_out;
+mod zones;
 
 use std::net::Ipv4Addr;
 

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::unistd::geteuid;
-use scanwatch::host_tables::{Capacity, HostTables, ZonePrefix};
+use scanwatch::host_tables::{Capacity, HostTables};
 use scanwatch::policy::{Limits, Network, Policy, Service, Zone};
 use scanwatch_common::abi::Settings;
 use scanwatch_common::counters::Counter;
@@ -84,15 +84,9 @@ pub fn host_tables(policy: &Policy, seed: Option<u64>) -> HostTables {
         source_prefix_v6_external: limits.source_prefix_v6_external,
         ..Settings::DEFAULT
     };
-    let mut zones = Vec::new();
-    for (zone, number) in policy.zones.iter().zip(1..) {
-        for network in &zone.networks {
-            let (network, prefix) = network.mapped();
-            zones.push(ZonePrefix { network, prefix, zone: number });
-        }
-    }
     let cells_max = [limits.cells_internal as usize, limits.cells_external as usize];
-    HostTables::new(settings, zones, policy.service_table(), Capacity { cells_max, ..Capacity::DEFAULT })
+    let capacity = Capacity { cells_max, ..Capacity::DEFAULT };
+    HostTables::new(settings, &policy.zone_prefixes(), policy.service_table(), capacity)
 }
 
 /// Waits until something is so; what is behind the driver of an interface happens when the kernel gets to it.

@@ -11,7 +11,7 @@ use super::build::{self, Ether, Segment, ether, icmp, icmpv6, ipv4, ipv6, sctp, 
 use crate::engine::{
     Action, Engine, FloodEvent, IncidentEvent, Losses, Record, Snapshot, Statistics, Timestamp,
 };
-use crate::host_tables::{Capacity, HostTables, ZonePrefix};
+use crate::host_tables::{Capacity, HostTables};
 use crate::policy::{Network, Policy, ServiceId, Zone};
 
 /// Monday 3 January 2028, 00:00 UTC.
@@ -63,18 +63,13 @@ pub struct Lab {
 
 impl Lab {
     pub fn new(policy: Policy) -> Self {
-        let zones = policy.zones.iter().zip(1u8..).flat_map(|(zone, id)| {
-            zone.networks.iter().map(move |network| {
-                let (network, prefix) = network.mapped();
-                ZonePrefix { network, prefix, zone: id }
-            })
-        });
         let settings = Settings {
             admit_internal: policy.limits.admit_internal,
             admit_external: policy.limits.admit_external,
             ..Settings::DEFAULT
         };
-        let tables = HostTables::new(settings, zones.collect(), policy.service_table(), Capacity::DEFAULT);
+        let tables =
+            HostTables::new(settings, &policy.zone_prefixes(), policy.service_table(), Capacity::DEFAULT);
         let mut engine = Engine::new(Arc::new(policy));
         engine.set_interface(INTERFACE, "office0");
         Self {
