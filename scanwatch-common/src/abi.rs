@@ -3,7 +3,11 @@
 //! Every type is `repr(C)` without implicit padding, so that its bytes are its value; sizes are asserted below.
 //! A change of any layout, hash or sketch constant changes [`VERSION`].
 
-use crate::sketch::{PortSketch, Sketch};
+mod cell;
+
+pub use cell::{Cell, CellFacts, CellKey, CellsUsed, KeyedCell, OTHER_SERVICE, PORT_BUCKETS, port_bucket};
+
+use crate::sketch::{IndexLine, PortSketch};
 
 /// Version of everything in this module and of the sketches' hash, seed and shape.
 pub const VERSION: u32 = 4;
@@ -26,6 +30,50 @@ pub const fn mapped(v4: [u8; 4]) -> Address {
 #[must_use]
 pub const fn is_mapped(address: &Address) -> bool {
     u128::from_be_bytes(*address) >> 32 == 0xffff
+}
+
+/// An address as numbers, which compare, mask and hash faster than bytes.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Words {
+    /// The leading 64 bits.
+    pub high: u64,
+    /// The other 64 bits.
+    pub low: u64,
+}
+
+impl Words {
+    /// The unspecified address.
+    pub const ZERO: Self = Self { high: 0, low: 0 };
+
+    /// An IPv4 address in mapped form.
+    #[inline(always)]
+    #[must_use]
+    pub const fn mapped(v4: u32) -> Self {
+        Self { high: 0, low: 0xffff_0000_0000 | v4 as u64 }
+    }
+
+    /// The words of an address.
+    #[inline(always)]
+    #[must_use]
+    pub const fn of(address: &Address) -> Self {
+        let value = u128::from_be_bytes(*address);
+        Self { high: (value >> 64) as u64, low: value as u64 }
+    }
+
+    /// The address as bytes.
+    #[inline(always)]
+    #[must_use]
+    pub const fn address(self) -> Address {
+        ((self.high as u128) << 64 | self.low as u128).to_be_bytes()
+    }
+
+    /// True for an IPv4 address in mapped form.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_mapped(self) -> bool {
+        self.high == 0 && self.low >> 32 == 0xffff
+    }
 }
 
 /// How a target is probed. The number stands in cell keys.
@@ -115,119 +163,6 @@ pub enum Side {
     External = 1,
 }
 
-/// Identity of a cell: what one source does to one service of one zone by one technique.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct CellKey {
-    /// Source, IPv6 cut to the configured prefix.
-    pub source: Address,
-    /// VLAN ids, outer and inner, 0 where there is no tag.
-    pub vlan: [u16; 2],
-    /// Zone of the destination, 0 is the internet.
-    pub zone: u8,
-    /// Service group of the destination port, 0 is none.
-    pub service: u8,
-    /// Slice of the ports that are in no group (see [`port_bucket`]), 0 otherwise.
-    pub bucket: u8,
-    /// Number of the [`Technique`], and in the high four bits that of the [`Outcome`]: read by [`CellKey::technique`]
-    /// and [`CellKey::outcome`].
-    pub contact: u8,
-}
-
-impl CellKey {
-    /// The byte that stands for a technique with an outcome.
-    #[inline(always)]
-    #[must_use]
-    pub const fn contact_of(technique: Technique, outcome: Outcome) -> u8 {
-        technique as u8 | (outcome as u8) << 4
-    }
-
-    /// The technique, `None` for a number that none has.
-    #[must_use]
-    pub const fn technique(&self) -> Option<Technique> {
-        Technique::from_number(self.contact & 0x0f)
-    }
-
-    /// The outcome, `None` for a number that none has.
-    #[must_use]
-    pub const fn outcome(&self) -> Option<Outcome> {
-        let number = (self.contact >> 4) as usize;
-        if number < Outcome::ALL.len() { Some(Outcome::ALL[number]) } else { None }
-    }
-}
-
-/// The service group of ports that are in no group.
-pub const OTHER_SERVICE: u8 = 0;
-
-/// Slices into which ports outside all service groups are spread, so that a sweep of one unnamed port does not blur
-/// with everything else its source does.
-pub const PORT_BUCKETS: u8 = 16;
-
-/// The slice of a port that is in no service group: the high bits of Fibonacci hashing (Knuth, TAOCP 3, 6.4).
-#[inline(always)]
-#[must_use]
-pub const fn port_bucket(port: u16) -> u8 {
-    (port.wrapping_mul(40_503) >> 12) as u8
-}
-
-/// What is known of a cell besides its sketches.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct CellFacts {
-    /// Time of the first novelty, nanoseconds of the kernel's monotonic clock (of the capture's clock in a replay).
-    pub first_ns: u64,
-    /// Time of the last novelty.
-    pub last_ns: u64,
-    /// Sum of the IP lengths of the novel probes, bytes: an unbiased sample of all probes.
-    pub size_sum: u64,
-    /// Sum of the squares of those lengths.
-    pub size_squares: u64,
-    /// Novel probes.
-    pub novelties: u32,
-    /// Index of the interface that saw the last novelty.
-    pub interface: u32,
-    /// Link-layer source of the last novelty.
-    pub mac: [u8; 6],
-    /// Hop limit of the last novelty.
-    pub ttl: u8,
-    /// Zero; keeps the layout free of padding.
-    pub reserved: u8,
-}
-
-/// Value of a cell.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cell {
-    /// Distinct (host, port) pairs probed.
-    pub pairs: Sketch,
-    /// Distinct hosts probed.
-    pub hosts: Sketch,
-    /// Distinct ports probed; for [`Technique::Proto`] protocols.
-    pub ports: Sketch,
-    /// The rest.
-    pub facts: CellFacts,
-}
-
-impl Cell {
-    /// A cell that has seen nothing.
-    pub const EMPTY: Self = Self {
-        pairs: Sketch::EMPTY,
-        hosts: Sketch::EMPTY,
-        ports: Sketch::EMPTY,
-        facts: CellFacts {
-            first_ns: 0,
-            last_ns: 0,
-            size_sum: 0,
-            size_squares: 0,
-            novelties: 0,
-            interface: 0,
-            mac: [0; 6],
-            ttl: 0,
-            reserved: 0,
-        },
-    };
-}
-
 /// One contact that told its cell something: a uniform sample over distinct pairs, and the evidence of an incident.
 ///
 /// `source` is always who tried and `target` who was tried, also where the packet was the target's answer: then
@@ -275,7 +210,7 @@ impl Novelty {
     /// A record that says nothing.
     pub const EMPTY: Self = Self {
         time_ns: 0,
-        key: CellKey { source: [0; 16], vlan: [0; 2], zone: 0, service: 0, bucket: 0, contact: 0 },
+        key: CellKey::NOBODY,
         source: [0; 16],
         target: [0; 16],
         sequence: 0,
@@ -302,14 +237,16 @@ pub struct Settings {
     pub seed: u64,
     /// Ticks (see [`Control::tick`]) after which an idle UDP flow is forgotten.
     pub flow_idle_ticks: u32,
-    /// Distinct pairs after which an internal source gets cells, 1 to 15.
-    pub admit_internal: u8,
-    /// Distinct pairs after which an external source gets cells, 1 to 15.
-    pub admit_external: u8,
-    /// Leading bits of an internal IPv6 source that stand in its key, 1 to 128.
-    pub source_prefix_v6_internal: u8,
-    /// Leading bits of an external IPv6 source that stand in its key, 1 to 128.
-    pub source_prefix_v6_external: u8,
+    /// Distinct pairs after which a source gets cells, 1 to 15, by the number of its [`Side`].
+    pub admit: [u8; 2],
+    /// Zero; keeps the layout free of padding.
+    pub reserved: [u8; 2],
+    /// The bits of an IPv6 source that stand in its key, by the number of its [`Side`]: see [`Settings::prefix`].
+    pub source_mask_v6: [Words; 2],
+    /// Cells of an epoch, by the number of the [`Side`].
+    pub cells: [u32; 2],
+    /// Lines of their index: [`IndexLine::lines_for`] so many cells.
+    pub index_lines: [u32; 2],
 }
 
 impl Settings {
@@ -317,14 +254,32 @@ impl Settings {
     pub const SEED: u64 = 0x7363_616e_7761_7463;
 
     /// Settings as they are without any configuration.
-    pub const DEFAULT: Self = Self {
-        seed: Self::SEED,
-        flow_idle_ticks: 300 / EPOCH_S,
-        admit_internal: 2,
-        admit_external: 4,
-        source_prefix_v6_internal: 128,
-        source_prefix_v6_external: 64,
-    };
+    pub const DEFAULT: Self = Self::with_cells([16_384, 8_192]);
+
+    /// The leading `bits` of an address, up to 128.
+    #[must_use]
+    pub const fn prefix(bits: u8) -> Words {
+        let mask = match bits {
+            0 => 0,
+            128.. => u128::MAX,
+            bits => u128::MAX << (128 - bits),
+        };
+        Words { high: (mask >> 64) as u64, low: mask as u64 }
+    }
+
+    /// The same but for the number of cells.
+    #[must_use]
+    pub const fn with_cells(cells: [u32; 2]) -> Self {
+        Self {
+            seed: Self::SEED,
+            flow_idle_ticks: 300 / EPOCH_S,
+            admit: [2, 4],
+            reserved: [0; 2],
+            source_mask_v6: [Self::prefix(128), Self::prefix(64)],
+            cells,
+            index_lines: [IndexLine::lines_for(cells[0]), IndexLine::lines_for(cells[1])],
+        }
+    }
 }
 
 /// What the kernel programs are told while they run.
@@ -339,8 +294,24 @@ pub struct Control {
     pub clock_ns: u64,
     /// Root of the table of zones (see [`crate::zones`]): while one is looked through, the next is written beside it.
     pub zones: u32,
-    /// Zero; keeps the layout free of padding.
-    pub reserved: u32,
+    /// First page of the active copy of the port table.
+    pub pages: u32,
+    /// First cell of the active copy, by the number of the [`Side`].
+    pub cells: [u32; 2],
+    /// First line of their index.
+    pub index_lines: [u32; 2],
+}
+
+impl Control {
+    /// Makes copy 0 or 1 the active one, of the sizes that the settings give it.
+    pub const fn activate(&mut self, copy: u32, settings: &Settings) {
+        let ([internal, external], [lines_in, lines_ex]) = (settings.cells, settings.index_lines);
+        self.active = copy;
+        self.pages = copy * PORT_PAGES as u32;
+        let (cell, line) = (copy * (internal + external), copy * (lines_in + lines_ex));
+        self.cells = [cell, cell + internal];
+        self.index_lines = [line, line + lines_in];
+    }
 }
 
 /// Sets of the doorkeeper of internal sources. A source's set is its hash's low bits: `hash as usize & (sets - 1)`;
@@ -392,9 +363,8 @@ impl ServiceTable {
     pub const EMPTY: Self = Self { tcp: [OTHER_SERVICE; 65_536], udp: [OTHER_SERVICE; 65_536] };
 }
 
-const _: () = assert!(size_of::<CellKey>() == 24 && size_of::<CellFacts>() == 48);
-const _: () = assert!(size_of::<Cell>() == 3 * 512 + 48);
 const _: () = assert!(size_of::<Novelty>() == 96);
 const _: () = assert!(size_of::<PortPage>() == 4_096);
-const _: () = assert!(size_of::<Settings>() == 16 && size_of::<Control>() == 24);
+const _: () = assert!(size_of::<Settings>() == 64);
+const _: () = assert!(size_of::<Control>() == 40);
 const _: () = assert!(size_of::<ServiceTable>() == 131_072);

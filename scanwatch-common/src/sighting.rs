@@ -5,11 +5,11 @@
 //! two looks. It goes through memory ([`crate::observe::Tables::settle`]), and comes out as numbers of which the
 //! verifier knows nothing, so the rest is walked once.
 
-use crate::abi::{CellKey, Outcome, Technique};
+use crate::abi::{CellKey, Novelty, Outcome, Technique, Words};
 use crate::classify::{Contact, View};
 use crate::counters::Counter;
 use crate::observe::Passage;
-use crate::parse::{Headers, Icmp, Network, Payload};
+use crate::parse::{Headers, Icmp, Network, OFFSET_MASK, Payload};
 
 /// IPv4 header at [`Sighting::network_at`].
 pub(crate) const V4: u8 = 0;
@@ -33,57 +33,42 @@ pub(crate) const SOLICITATION: u8 = 4;
 /// A neighbour message whose subject is who answers.
 pub(crate) const ADVERTISEMENT: u8 = 5;
 
-/// See the module.
+/// What is known of the packet at hand.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Workspace {
+    /// What was seen of it.
+    pub seen: Sighting,
+    /// The source's address in full.
+    pub source: Words,
+    /// The target's address.
+    pub target: Words,
+    /// What becomes its record, should it tell anything; only then is it filled.
+    pub record: Novelty,
+}
+
+impl Workspace {
+    /// Nothing known.
+    pub const EMPTY: Self =
+        Self { seen: Sighting::NOTHING, source: Words::ZERO, target: Words::ZERO, record: Novelty::EMPTY };
+}
+
+/// See the module. Its numbers are packed into words: a frame that is a contact costs three stores.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sighting {
-    /// Where the network header begins that tells of the contact: in an ICMP error, the quoted one.
-    pub network_at: u16,
-    /// Where its transport header begins.
-    pub payload_at: u16,
-    /// VLAN ids, outer and inner.
-    pub vlan: [u16; 2],
-    /// The source's port.
-    pub source_port: u16,
-    /// The target's port.
-    pub target_port: u16,
-    /// Bytes of UDP payload.
-    pub udp_payload: u16,
-    /// Number of the [`Counter`] of frames like this one.
-    pub counter: u16,
-    /// Technique and outcome, as in [`CellKey::contact`].
-    pub contact: u8,
-    /// 1 where it is the target's packet.
-    pub reversed: u8,
-    /// What stands at `network_at`.
-    pub network: u8,
-    /// What stands at `payload_at`.
-    pub payload: u8,
-    /// 1 where the frame leaves for somebody else.
-    pub through: u8,
-    /// Zero; keeps the layout free of padding.
-    pub reserved: [u8; 3],
+    /// Offsets of the network header (16 bits) and of its transport header (16 bits), VLAN ids outer and inner (16 bits each).
+    places: u64,
+    /// Source port, target port, bytes of UDP payload, number of the [`Counter`] of frames like this one (16 bits each).
+    ports: u64,
+    /// Technique and outcome as in [`CellKey::contact`], whether it is the target's packet, what stands at the network offset
+    /// and at the transport offset, whether the frame leaves for somebody else (8 bits each).
+    kind: u64,
 }
-
-const _: () = assert!(size_of::<Sighting>() == 24);
 
 impl Sighting {
     /// Nothing seen.
-    pub(crate) const NOTHING: Self = Self {
-        network_at: 0,
-        payload_at: 0,
-        vlan: [0; 2],
-        source_port: 0,
-        target_port: 0,
-        udp_payload: 0,
-        counter: 0,
-        contact: 0,
-        reversed: 0,
-        network: 0,
-        payload: 0,
-        through: 0,
-        reserved: [0; 3],
-    };
+    pub(crate) const NOTHING: Self = Self { places: 0, ports: 0, kind: 0 };
 
     /// What these headers and this contact come to.
     #[inline(always)]
@@ -105,39 +90,119 @@ impl Sighting {
                 Network::Arp => (ARP, headers.network_at),
             },
         };
+        let [outer, inner] = headers.link.vlan;
+        let technique = CellKey::contact_of(contact.technique, contact.outcome);
+        let reversed = u8::from(matches!(contact.view, View::Target));
         Self {
-            network_at: network_at as u16,
-            payload_at: headers.payload_at as u16,
-            vlan: headers.link.vlan,
-            source_port: contact.source_port,
-            target_port: contact.target_port,
-            udp_payload,
-            counter: contact.counter as u16,
-            contact: CellKey::contact_of(contact.technique, contact.outcome),
-            reversed: u8::from(matches!(contact.view, View::Target)),
-            network,
-            payload,
-            through: passage.number(),
-            reserved: [0; 3],
+            places: four([network_at as u16, headers.payload_at as u16, outer, inner]),
+            ports: four([contact.source_port, contact.target_port, udp_payload, contact.counter as u16]),
+            kind: u64::from_le_bytes([technique, reversed, network, payload, passage.number(), 0, 0, 0]),
         }
+    }
+
+    /// Where the network header begins that tells of the contact: in an ICMP error, the quoted one. Bounded for the kernel's
+    /// verifier: a mask, not a comparison, for the compiler may compare a copy.
+    #[inline(always)]
+    pub(crate) const fn network_at(&self) -> usize {
+        self.places as usize & OFFSET_MASK
+    }
+
+    /// Where its transport header begins.
+    #[inline(always)]
+    pub(crate) const fn payload_at(&self) -> usize {
+        (self.places >> 16) as usize & OFFSET_MASK
+    }
+
+    /// VLAN ids, outer and inner.
+    #[inline(always)]
+    pub(crate) const fn vlan(&self) -> [u16; 2] {
+        [(self.places >> 32) as u16, (self.places >> 48) as u16]
+    }
+
+    /// The source's port.
+    #[inline(always)]
+    pub(crate) const fn source_port(&self) -> u16 {
+        self.ports as u16
+    }
+
+    /// The target's port.
+    #[inline(always)]
+    pub(crate) const fn target_port(&self) -> u16 {
+        (self.ports >> 16) as u16
+    }
+
+    /// Bytes of UDP payload.
+    #[inline(always)]
+    pub(crate) const fn udp_payload(&self) -> u16 {
+        (self.ports >> 32) as u16
+    }
+
+    /// Number of the [`Counter`] of frames like this one.
+    #[inline(always)]
+    pub(crate) const fn counter(&self) -> u32 {
+        (self.ports >> 48) as u32
+    }
+
+    /// Technique and outcome, as in [`CellKey::contact`].
+    #[inline(always)]
+    pub(crate) const fn contact(&self) -> u8 {
+        self.kind as u8
     }
 
     /// The technique's number.
     #[inline(always)]
     pub(crate) const fn technique(&self) -> u8 {
-        self.contact & 0x0f
+        self.contact() & 0x0f
     }
 
     /// True where the contact has this outcome.
     #[inline(always)]
     pub(crate) const fn is(&self, outcome: Outcome) -> bool {
-        self.contact >> 4 == outcome as u8
+        self.contact() >> 4 == outcome as u8
+    }
+
+    /// 1 where it is the target's packet.
+    #[inline(always)]
+    pub(crate) const fn reversed(&self) -> u8 {
+        (self.kind >> 8) as u8
+    }
+
+    /// What stands at [`Self::network_at`].
+    #[inline(always)]
+    pub(crate) const fn network(&self) -> u8 {
+        (self.kind >> 16) as u8
+    }
+
+    /// What stands at [`Self::payload_at`].
+    #[inline(always)]
+    pub(crate) const fn payload(&self) -> u8 {
+        (self.kind >> 24) as u8
+    }
+
+    /// 1 where the frame leaves for somebody else.
+    #[inline(always)]
+    pub(crate) const fn through(&self) -> u8 {
+        (self.kind >> 32) as u8
     }
 
     /// Turns a datagram into the answer that it is.
     #[inline(always)]
     pub(crate) fn answered(&mut self) {
-        self.contact = CellKey::contact_of(Technique::Udp, Outcome::Answered);
-        self.counter = Counter::UdpAnswered as u16;
+        let contact = CellKey::contact_of(Technique::Udp, Outcome::Answered);
+        self.kind = self.kind & !0xff | contact as u64;
+        self.ports = self.ports & !(0xffff << 48) | (Counter::UdpAnswered as u64) << 48;
     }
+
+    /// Makes a datagram the target's: everything about it is the other way round.
+    #[inline(always)]
+    pub(crate) fn turn(&mut self) {
+        self.kind |= 1 << 8;
+        let ends = self.ports as u32;
+        self.ports = self.ports >> 32 << 32 | ends.rotate_left(16) as u64;
+    }
+}
+
+#[inline(always)]
+const fn four([a, b, c, d]: [u16; 4]) -> u64 {
+    a as u64 | (b as u64) << 16 | (c as u64) << 32 | (d as u64) << 48
 }

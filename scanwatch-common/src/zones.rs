@@ -7,8 +7,7 @@
 //! steps and not eight. Whoever makes a table (see `scanwatch`'s `policy::ZoneTable`) sees to it that every step but the last
 //! goes on by a byte or more.
 
-use crate::abi::Address;
-use crate::classify::words;
+use crate::abi::Words;
 
 /// What an entry of a node, or the end of a path, says: below [`LEAVES`] it is a zone; below [`PATH`] the number of a node,
 /// plus [`LEAVES`]; else the number of a path, plus [`PATH`].
@@ -24,9 +23,7 @@ pub const NODES_MAX: u32 = (PATH - LEAVES) as u32;
 pub const PATHS_MAX: u32 = (Entry::MAX - PATH) as u32 + 1;
 
 /// A byte a step.
-const STEPS_MAX: usize = size_of::<Address>();
-/// First byte that tells mapped IPv4 addresses apart.
-const V4_AT: usize = 12;
+const STEPS_MAX: u32 = 16;
 
 /// One entry for each value of a byte.
 #[repr(C)]
@@ -72,29 +69,42 @@ pub trait ZoneParts {
 
 /// Zone of an address in the table whose node for IPv4 is number `root` and whose node for IPv6 is the next; 0, the internet,
 /// where no network of the table holds it.
+///
+/// The first step, with which most walks end, is part of its caller; the rest is a call.
 #[inline(always)]
 #[must_use]
-pub fn zone_of<P: ZoneParts>(parts: &P, root: u32, address: &Address) -> u8 {
-    let (high, low) = words(address);
-    let is_v4 = high == 0 && low >> 32 == 0xffff;
-    let mut at = if is_v4 { V4_AT } else { 0 };
-    let mut entry = u32::from(LEAVES) + root + u32::from(!is_v4);
-    for _ in 0..16 {
-        if entry < u32::from(PATH) {
-            let Some(node) = parts.node(entry - u32::from(LEAVES)) else { return 0 };
-            entry = u32::from(node.entries[usize::from(address[at])]);
-            at = (at + 1) % STEPS_MAX;
+pub fn zone_of<P: ZoneParts>(parts: &P, root: u32, address: Words) -> u8 {
+    let is_v4 = address.is_mapped();
+    let (word, root) = if is_v4 { (address.low << 32, root) } else { (address.high, root + 1) };
+    let Some(node) = parts.node(root) else { return 0 };
+    let entry = node.entries[(word >> 56) as usize];
+    if entry < LEAVES { entry as u8 } else { walk(parts, entry, &address) as u8 }
+}
+
+/// The walk from its second step on. (It returns a wide number because the verifier would not know that a narrow one is.)
+#[inline(never)]
+fn walk<P: ZoneParts>(parts: &P, mut entry: Entry, address: &Words) -> u32 {
+    let Words { high, low } = *address;
+    // What is left of the word that the walk is in, the next byte highest, and bytes until the next word.
+    let (mut rest, mut left) = if address.is_mapped() { (low << 40, 3) } else { (high << 8, 7) };
+    for _ in 1..STEPS_MAX {
+        if entry < PATH {
+            let Some(node) = parts.node(u32::from(entry - LEAVES)) else { return 0 };
+            entry = node.entries[(rest >> 56) as usize];
+            (rest, left) = if left == 1 { (low, 8) } else { (rest << 8, left - 1) };
         } else {
-            let Some(path) = parts.path(entry - u32::from(PATH)) else { return 0 };
+            let Some(path) = parts.path(u32::from(entry - PATH)) else { return 0 };
             let differs = (high ^ path.begins[0]) & path.mask[0] | (low ^ path.begins[1]) & path.mask[1];
             if differs != 0 {
-                return path.otherwise;
+                return u32::from(path.otherwise);
             }
-            entry = u32::from(path.then);
-            at = usize::from(path.at) % STEPS_MAX;
+            entry = path.then;
+            let at = u32::from(path.at) % STEPS_MAX;
+            let word = if at < 8 { high } else { low };
+            (rest, left) = (word << (at % 8 * 8), 8 - at % 8);
         }
-        if entry < u32::from(LEAVES) {
-            return entry as u8;
+        if entry < LEAVES {
+            return u32::from(entry);
         }
     }
     0

@@ -5,7 +5,7 @@
 //! wire costs.
 
 // As in the agent's object.
-#![cfg_attr(target_arch = "bpf", no_std, no_main)]
+#![cfg_attr(target_arch = "bpf", no_std, no_main, feature(asm_experimental_arch))]
 #![allow(unsafe_code)]
 #![allow(missing_docs)]
 
@@ -40,12 +40,14 @@ static STEPS: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
 
 /// Does nothing: what the kernel needs to run any program.
 #[xdp]
+#[inline(always)]
 pub fn bench_empty(_: XdpContext) -> u32 {
     XDP_PASS
 }
 
 /// Changes the frame and does nothing else.
 #[xdp]
+#[inline(always)]
 pub fn bench_rewrite(ctx: XdpContext) -> u32 {
     rewrite(&ctx);
     XDP_PASS
@@ -53,6 +55,7 @@ pub fn bench_rewrite(ctx: XdpContext) -> u32 {
 
 /// Observes the frame and changes it for the next run.
 #[xdp]
+#[inline(always)]
 pub fn bench_observe(ctx: XdpContext) -> u32 {
     let action = ingress::xdp(&ctx);
     rewrite(&ctx);
@@ -61,6 +64,7 @@ pub fn bench_observe(ctx: XdpContext) -> u32 {
 
 /// Observes the frame: the agent's program, for frames that stay as they are.
 #[xdp]
+#[inline(always)]
 pub fn scanwatch_xdp(ctx: XdpContext) -> u32 {
     ingress::xdp(&ctx)
 }

@@ -12,11 +12,10 @@ use crate::view::XdpView;
 #[inline(always)]
 pub fn xdp(ctx: &XdpContext) -> u32 {
     let interface = ctx.ingress_ifindex() as u32;
-    if let Some(mut tables) = KernelTables::new() {
-        observe(&XdpView::new(ctx), interface, Passage::IN, &mut tables);
-        if tables.refused && first_refusal(tables.tick()) {
-            warn!(ctx, "no room for another cell on interface {}: raise limits.cells_*", interface);
-        }
+    let mut tables = KernelTables::new();
+    observe(&XdpView::new(ctx), interface, Passage::IN, &mut tables);
+    if tables.refused && first_refusal(tables.tick()) {
+        warn!(ctx, "no room for another cell on interface {}: raise limits.cells_*", interface);
     }
     XDP_PASS
 }

@@ -1,17 +1,18 @@
 //! The maps, by the names under which the agent finds them.
 //!
-//! Sizes that depend on the configuration are set by the agent before the object is loaded.
+//! Sizes that depend on the configuration are set by the agent before the object is loaded. What there is of both sides or
+//! in both copies lies in one map: a choice between maps is made by a helper's call, an index is not.
 
 use aya_ebpf::Global;
 use aya_ebpf::macros::map;
-use aya_ebpf::maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf};
+use aya_ebpf::maps::{Array, HashMap, PerCpuArray, RingBuf};
 use scanwatch_common::abi::{
-    Address, Cell, CellKey, Control, DOOR_SETS_EXTERNAL, DOOR_SETS_INTERNAL, FIRST_CONTACTS, FLOW_LINES,
-    Novelty, PORT_PAGES, PortPage, SERVING_LINES, ServiceTable, Settings,
+    Address, CellsUsed, Control, DOOR_SETS_EXTERNAL, DOOR_SETS_INTERNAL, FIRST_CONTACTS, FLOW_LINES, KeyedCell,
+    PORT_PAGES, PortPage, SERVING_LINES, ServiceTable, Settings,
 };
 use scanwatch_common::counters::Counter;
-use scanwatch_common::sighting::Sighting;
-use scanwatch_common::sketch::{DoorSet, FirstContact, FlowLine};
+use scanwatch_common::sighting::Workspace;
+use scanwatch_common::sketch::{DoorSet, FirstContact, FlowLine, IndexLine};
 use scanwatch_common::zones::{ZoneNode, ZonePath};
 
 /// Makes the kernel put an array's values on a page boundary, so that sets of 64 bytes are cache lines.
@@ -49,53 +50,34 @@ pub static FLOWS: Array<FlowLine> = Array::with_max_entries(FLOW_LINES as u32, P
 #[map]
 pub static SERVING: Array<FlowLine> = Array::with_max_entries(SERVING_LINES as u32, PAGE_ALIGNED);
 
-/// Doorkeeper of internal sources.
+/// The doorkeeper: sets of internal sources, then of external ones.
 #[map]
-pub static DOORS_INTERNAL: Array<DoorSet> = Array::with_max_entries(DOOR_SETS_INTERNAL as u32, PAGE_ALIGNED);
-
-/// Doorkeeper of external sources.
-#[map]
-pub static DOORS_EXTERNAL: Array<DoorSet> = Array::with_max_entries(DOOR_SETS_EXTERNAL as u32, PAGE_ALIGNED);
+pub static DOORS: Array<DoorSet> =
+    Array::with_max_entries((DOOR_SETS_INTERNAL + DOOR_SETS_EXTERNAL) as u32, PAGE_ALIGNED);
 
 /// What internal sources tried first.
 #[map]
 pub static FIRST_TRIED: Array<FirstContact> = Array::with_max_entries(FIRST_CONTACTS as u32, PAGE_ALIGNED);
 
-/// Who tries which port from outside, first copy.
+/// Who tries which port from outside, the first copy, then the second.
 #[map]
-pub static PORTS_0: Array<PortPage> = Array::with_max_entries(PORT_PAGES as u32, PAGE_ALIGNED);
+pub static PORTS: Array<PortPage> = Array::with_max_entries(2 * PORT_PAGES as u32, PAGE_ALIGNED);
 
-/// Who tries which port from outside, second copy.
+/// What is known of the packet at hand, by CPU.
 #[map]
-pub static PORTS_1: Array<PortPage> = Array::with_max_entries(PORT_PAGES as u32, PAGE_ALIGNED);
+pub static WORKSPACE: PerCpuArray<Workspace> = PerCpuArray::with_max_entries(1, 0);
 
-/// A cell that has seen nothing: the BPF stack is too small for one.
+/// Cells: of internal sources, then of external ones; the first copy, then the second.
 #[map]
-pub static EMPTY_CELL: Array<Cell> = Array::with_max_entries(1, 0);
+pub static CELLS: Array<KeyedCell> = Array::with_max_entries(2 * (16_384 + 8_192), PAGE_ALIGNED);
 
-/// Where the record of the packet at hand is put together, by CPU.
+/// The index of the cells, in the same order.
 #[map]
-pub static RECORD: PerCpuArray<Novelty> = PerCpuArray::with_max_entries(1, 0);
+pub static CELL_INDEX: Array<IndexLine> = Array::with_max_entries(2 * (8_192 + 4_096), PAGE_ALIGNED);
 
-/// What was seen of the packet at hand, on its way from the first look to the second, by CPU.
+/// How many cells are in use, in the same order.
 #[map]
-pub static SIGHTING: PerCpuArray<Sighting> = PerCpuArray::with_max_entries(1, 0);
-
-/// Cells of internal sources, first copy.
-#[map]
-pub static CELLS_INTERNAL_0: LruHashMap<CellKey, Cell> = LruHashMap::with_max_entries(16_384, 0);
-
-/// Cells of internal sources, second copy.
-#[map]
-pub static CELLS_INTERNAL_1: LruHashMap<CellKey, Cell> = LruHashMap::with_max_entries(16_384, 0);
-
-/// Cells of external sources, first copy.
-#[map]
-pub static CELLS_EXTERNAL_0: LruHashMap<CellKey, Cell> = LruHashMap::with_max_entries(8_192, 0);
-
-/// Cells of external sources, second copy.
-#[map]
-pub static CELLS_EXTERNAL_1: LruHashMap<CellKey, Cell> = LruHashMap::with_max_entries(8_192, 0);
+pub static CELLS_USED: Array<CellsUsed> = Array::with_max_entries(4, PAGE_ALIGNED);
 
 /// Novelties of internal sources: a flood from outside cannot push them out.
 #[map]

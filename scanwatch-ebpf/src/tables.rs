@@ -1,17 +1,17 @@
 //! The maps as [`Tables`].
 
-use aya_ebpf::bindings::BPF_NOEXIST;
+use core::arch::asm;
+
 use aya_ebpf::helpers::bpf_ktime_get_ns;
-use aya_ebpf::maps::{Array, LruHashMap, RingBuf};
+use aya_ebpf::maps::{Array, RingBuf};
 use scanwatch_common::abi::{
-    Address, Cell, CellKey, Control, DOOR_SETS_EXTERNAL, DOOR_SETS_INTERNAL, FIRST_CONTACTS, FLOW_LINES,
-    Novelty, SERVING_LINES, Settings, Side,
+    Address, Control, DOOR_SETS_EXTERNAL, DOOR_SETS_INTERNAL, FIRST_CONTACTS, FLOW_LINES, KeyedCell, Novelty,
+    SERVING_LINES, Settings, Side, Words,
 };
 use scanwatch_common::observe::{Clock, Ports, Tables};
-use scanwatch_common::parse::OFFSET_MASK;
 use scanwatch_common::ports::PortKey;
-use scanwatch_common::sighting::Sighting;
-use scanwatch_common::sketch::{DoorSet, FirstContact, FlowLine, PortSketch};
+use scanwatch_common::sighting::Workspace;
+use scanwatch_common::sketch::{DoorSet, FirstContact, FlowLine, IndexLine, PortSketch};
 use scanwatch_common::zones::{ZoneNode, ZoneParts, ZonePath, zone_of};
 
 use crate::maps;
@@ -36,34 +36,24 @@ impl Clock for KernelClock {
     }
 }
 
-/// Access to the maps for one packet: the active copy is looked up once.
+/// Access to the maps for one packet.
 pub struct KernelTables {
-    control: Control,
+    /// What the agent says. No verified program finds nothing there; it would go on as before the first flip.
+    control: Option<&'static Control>,
     /// A cell was refused while this packet was observed.
     pub refused: bool,
 }
 
 impl KernelTables {
-    /// `None` only where the kernel has no control map, which no verified program meets.
     #[inline(always)]
-    pub fn new() -> Option<Self> {
-        let control = maps::CONTROL.get(0)?;
-        Some(Self { control: *control, refused: false })
+    pub const fn new() -> Self {
+        Self { control: None, refused: false }
     }
 
     /// Tick of this packet.
-    pub const fn tick(&self) -> u32 {
-        self.control.tick
-    }
-
     #[inline(always)]
-    fn cells(&self, side: Side) -> &'static LruHashMap<CellKey, Cell> {
-        match (side, self.control.active & 1) {
-            (Side::Internal, 0) => &maps::CELLS_INTERNAL_0,
-            (Side::Internal, _) => &maps::CELLS_INTERNAL_1,
-            (Side::External, 0) => &maps::CELLS_EXTERNAL_0,
-            (Side::External, _) => &maps::CELLS_EXTERNAL_1,
-        }
+    pub fn tick(&self) -> u32 {
+        self.control.map_or(0, |control| control.tick)
     }
 }
 
@@ -105,28 +95,55 @@ impl ZoneParts for KernelZones {
     }
 }
 
+/// Adds to a word that other CPUs add to, and tells what it was before. Rust has no atomic addition for this target, which
+/// has no compare-and-swap in its oldest instruction set.
+#[inline(always)]
+fn fetch_add(word: &mut u64, mut amount: u64) -> u64 {
+    // SAFETY: the word is a live map value, aligned to 8 bytes.
+    unsafe {
+        asm!(
+            "{amount} = atomic_fetch_add((u64 *)({word} + 0), {amount})",
+            word = in(reg) core::ptr::from_mut(word),
+            amount = inout(reg) amount,
+            options(nostack, preserves_flags),
+        );
+    }
+    amount
+}
+
 impl Tables for KernelTables {
     type Clock = KernelClock;
-    type Record = &'static mut Novelty;
+    type Settings = &'static Settings;
+    type Workspace = &'static mut Workspace;
 
     #[inline(always)]
-    fn settings(&self) -> Settings {
-        maps::SETTINGS.load()
+    fn begin(&mut self) {
+        self.control = maps::CONTROL.get(0);
+    }
+
+    #[inline(always)]
+    fn settings(&self) -> &'static Settings {
+        let mut settings = core::ptr::from_ref(&maps::SETTINGS).cast::<Settings>();
+        // SAFETY: a register is moved onto itself; but the compiler forgets that it knows what the object says there. A volatile
+        // read, as of `Global::load`, would read all of them for each that is asked for.
+        unsafe { asm!("{0} = {0}", inout(reg) settings, options(pure, nomem, nostack, preserves_flags)) };
+        // SAFETY: the agent gave the settings before the programs were loaded; nobody changes them after.
+        unsafe { &*settings }
     }
 
     #[inline(always)]
     fn tick(&mut self) -> u32 {
-        self.control.tick
+        Self::tick(self)
     }
 
     #[inline(always)]
     fn clock(&mut self) -> KernelClock {
-        KernelClock { replay_ns: self.control.clock_ns }
+        KernelClock { replay_ns: self.control.map_or(0, |control| control.clock_ns) }
     }
 
     #[inline(always)]
-    fn zone(&mut self, address: &Address) -> u8 {
-        zone_of(&KernelZones, self.control.zones, address)
+    fn zone(&mut self, address: Words) -> u8 {
+        zone_of(&KernelZones, self.control.map_or(0, |control| control.zones), address)
     }
 
     #[inline(always)]
@@ -154,73 +171,69 @@ impl Tables for KernelTables {
     }
 
     #[inline(always)]
-    fn door_set(&mut self, side: Side, source: u64) -> Option<&mut DoorSet> {
-        match side {
-            Side::Internal => entry(&maps::DOORS_INTERNAL, source as u32 & (DOOR_SETS_INTERNAL as u32 - 1)),
-            Side::External => entry(&maps::DOORS_EXTERNAL, source as u32 & (DOOR_SETS_EXTERNAL as u32 - 1)),
-        }
+    fn door_set(&mut self, side: u32, source: u64) -> Option<&mut DoorSet> {
+        // One sum and one mask, of which the bits are those of either side.
+        let external = side.wrapping_neg();
+        let first = DOOR_SETS_INTERNAL as u32 & external;
+        let mask = (DOOR_SETS_INTERNAL as u32 - 1) | (DOOR_SETS_EXTERNAL as u32 - 1) & external;
+        entry(&maps::DOORS, first + (source as u32 & mask))
     }
 
     #[inline(always)]
-    fn first_contact(&mut self, side: Side, source: u64, way: usize) -> Option<&mut FirstContact> {
-        match side {
-            Side::Internal => {
-                let set = source as u32 & (DOOR_SETS_INTERNAL as u32 - 1);
-                entry(&maps::FIRST_TRIED, set * DOOR_WAYS + (way as u32 & (DOOR_WAYS - 1)))
-            }
-            Side::External => None,
-        }
+    fn first_contact(&mut self, source: u64, way: usize) -> Option<&mut FirstContact> {
+        let set = source as u32 & (DOOR_SETS_INTERNAL as u32 - 1);
+        entry(&maps::FIRST_TRIED, set * DOOR_WAYS + (way as u32 & (DOOR_WAYS - 1)))
     }
 
     #[inline(always)]
     fn port(&mut self, key: PortKey) -> Option<&mut PortSketch> {
-        let pages = if self.control.active & 1 == 0 { &maps::PORTS_0 } else { &maps::PORTS_1 };
-        entry(pages, key.page()).map(|page| &mut page.ports[key.place()])
+        let page = entry(&maps::PORTS, self.control?.pages + key.page());
+        page.map(|page| &mut page.ports[key.place()])
     }
 
     #[inline(always)]
-    fn cell(&mut self, side: Side, key: &CellKey) -> Option<&mut Cell> {
-        // SAFETY: as in `entry`; the LRU may give a deleted value to another key while we write, and then that
-        // cell has one element too many until its epoch ends.
-        self.cells(side).get_ptr_mut(key).map(|cell| unsafe { aligned(cell) })
+    fn index_line(&mut self, side: u32, hash: u64) -> Option<&mut IndexLine> {
+        let first = self.control?.index_lines[side as usize & 1];
+        let lines = self.settings().index_lines[side as usize & 1];
+        entry(&maps::CELL_INDEX, first + (hash as u32 & (lines - 1)))
     }
 
     #[inline(always)]
-    fn create_cell(&mut self, side: Side, key: &CellKey) -> Option<&mut Cell> {
-        self.cell_or_new(side, key).map(|(cell, _)| cell)
-    }
-
-    /// The map is chosen once: each choice is a branch, and the verifier would follow every combination of them.
-    #[inline(always)]
-    fn cell_or_new(&mut self, side: Side, key: &CellKey) -> Option<(&mut Cell, bool)> {
-        let cells = self.cells(side);
-        if let Some(cell) = cells.get_ptr_mut(key) {
-            // SAFETY: as in `cell`.
-            return Some((unsafe { aligned(cell) }, false));
-        }
-        let empty = maps::EMPTY_CELL.get(0)?;
-        // Another CPU may have been first: then its cell is found below.
-        let is_new = cells.insert(key, empty, u64::from(BPF_NOEXIST)).is_ok();
-        let Some(cell) = cells.get_ptr_mut(key) else {
-            self.refused = true;
-            return None;
-        };
-        // SAFETY: as in `cell`.
-        Some((unsafe { aligned(cell) }, is_new))
+    fn cell(&mut self, side: u32, number: u32) -> Option<&mut KeyedCell> {
+        entry(&maps::CELLS, self.control?.cells[side as usize & 1] + number)
     }
 
     #[inline(always)]
-    fn record(&mut self) -> Option<&'static mut Novelty> {
+    fn new_cell(&mut self, side: u32) -> Option<u32> {
+        let room = u64::from(self.settings().cells[side as usize & 1]);
+        let used = entry(&maps::CELLS_USED, 2 * (self.control?.active & 1) + side)?;
+        // Looked at first: where there is no room, the line stays shared between processors.
+        let number = if used.asked < room { fetch_add(&mut used.asked, 1) } else { room };
+        (number < room).then_some(number as u32)
+    }
+
+    #[inline(always)]
+    fn refuse_cell(&mut self) {
+        self.refused = true;
+    }
+
+    #[inline(always)]
+    fn workspace(&mut self) -> Option<&'static mut Workspace> {
         // SAFETY: the value is this CPU's own, and no other program of ours runs on it before this one returns.
-        maps::RECORD.get_ptr_mut(0).map(|record| unsafe { aligned(record) })
+        maps::WORKSPACE.get_ptr_mut(0).map(|space| unsafe { aligned(space) })
     }
 
     #[inline(always)]
-    fn emit(&mut self, side: Side, novelty: &Novelty) -> bool {
-        let ring: &RingBuf = match side {
-            Side::Internal => &maps::NOVELTIES_INTERNAL,
-            Side::External => &maps::NOVELTIES_EXTERNAL,
-        };
+    fn settle(space: &mut Workspace) {
+        // SAFETY: a register is moved onto itself; but the compiler must take it that memory is another now. (An instruction
+        // there must be: line numbers of none are refused.)
+        unsafe { asm!("{0} = {0}", in(reg) core::ptr::from_mut(space), options(nostack, preserves_flags)) };
+    }
+
+    #[inline(always)]
+    fn emit(&mut self, side: u32, novelty: &Novelty) -> bool {
+        let is_internal = side == Side::Internal as u32;
+        let ring: &RingBuf = if is_internal { &maps::NOVELTIES_INTERNAL } else { &maps::NOVELTIES_EXTERNAL };
         match ring.reserve::<Novelty>(0) {
             Some(mut slot) => {
                 // SAFETY: the slot is a live record of the ring, which the kernel aligns to 8 bytes; as words, for a copy of
@@ -231,20 +244,6 @@ impl Tables for KernelTables {
             }
             None => false,
         }
-    }
-
-    #[inline(always)]
-    fn settle(&mut self, seen: Sighting) -> Option<Sighting> {
-        let slot = maps::SIGHTING.get_ptr_mut(0)?;
-        // SAFETY: the value is this CPU's own; volatile, so that the compiler does not keep what the verifier is to forget.
-        let mut settled = unsafe {
-            slot.write_volatile(seen);
-            slot.read_volatile()
-        };
-        // A mask, not a comparison: the compiler may compare a copy, and then the verifier has no bound.
-        settled.network_at &= OFFSET_MASK as u16;
-        settled.payload_at &= OFFSET_MASK as u16;
-        Some(settled)
     }
 
     #[inline(always)]

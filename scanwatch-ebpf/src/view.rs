@@ -1,24 +1,67 @@
 //! Packets as the verifier lets us read them.
 
+use core::arch::asm;
+
 use aya_ebpf::helpers::bpf_skb_pull_data;
 use aya_ebpf::programs::{TcContext, XdpContext};
-use scanwatch_common::packet::Packet;
+use scanwatch_common::packet::{Fields, Packet};
 use scanwatch_common::parse::OFFSET_MASK;
 
 /// Bytes asked for in one piece at the TC hook, where headers may lie in several: every header chain that stacks send.
 const LINEAR_BYTES: u32 = 256;
 
+/// A header in a packet, at an address from which on all its bytes lie within the packet.
+#[derive(Clone, Copy)]
+pub struct At(usize);
+
 #[inline(always)]
-fn read<const N: usize>(data: usize, end: usize, offset: usize) -> Option<[u8; N]> {
+fn at<const N: usize>(data: usize, end: usize, offset: usize) -> Option<At> {
     if offset > OFFSET_MASK {
         return None;
     }
     let at = data + offset;
-    if at + N > end {
-        return None;
+    if at + N > end { None } else { Some(At(at)) }
+}
+
+/// Loads a field. In assembly, for the compiler takes bytes in a packet for unaligned, and would load them one by one; but
+/// packets may be read at any alignment: the verifier knows where the processor does.
+macro_rules! load {
+    ($width:literal, $from:expr) => {{
+        let word: u64;
+        // SAFETY: an `At` is made where the header was seen to lie within the packet, as the verifier checks again.
+        unsafe {
+            asm!(
+                concat!("{word} = *(", $width, " *)({from} + {offset})"),
+                word = out(reg) word,
+                from = in(reg) $from,
+                offset = const { AT },
+                options(pure, readonly, nostack, preserves_flags),
+            );
+        }
+        word
+    }};
+}
+
+impl Fields for At {
+    #[inline(always)]
+    fn u8<const AT: usize>(self) -> u8 {
+        load!("u8", self.0) as u8
     }
-    // SAFETY: at .. at + N lies within the packet, as the verifier checks again; bytes need no alignment.
-    Some(unsafe { *(at as *const [u8; N]) })
+
+    #[inline(always)]
+    fn be16<const AT: usize>(self) -> u16 {
+        u16::from_be(load!("u16", self.0) as u16)
+    }
+
+    #[inline(always)]
+    fn be32<const AT: usize>(self) -> u32 {
+        u32::from_be(load!("u32", self.0) as u32)
+    }
+
+    #[inline(always)]
+    fn be64<const AT: usize>(self) -> u64 {
+        u64::from_be(load!("u64", self.0))
+    }
 }
 
 /// The value, of which the verifier knows no more than the mask: what it knows of a sum with something unknown is nothing,
@@ -46,9 +89,11 @@ impl XdpView {
 }
 
 impl Packet for XdpView {
+    type Fields<'a, const N: usize> = At;
+
     #[inline(always)]
-    fn bytes<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
-        read(self.data, self.end, offset)
+    fn fields<const N: usize>(&self, offset: usize) -> Option<At> {
+        at::<N>(self.data, self.end, offset)
     }
 
     #[inline(always)]
@@ -63,7 +108,9 @@ pub struct SkbView {
     end: usize,
     /// As above.
     unknown: usize,
-    tag: Option<u16>,
+    /// Tag control information, and above it whether there is any: as an option, half of it would be undefined, which the
+    /// verifier does not let us move.
+    tag: u32,
 }
 
 impl SkbView {
@@ -80,15 +127,17 @@ impl SkbView {
             }
         }
         // SAFETY: as above; the fields are plain numbers.
-        let tag = unsafe { ((*skb).vlan_present != 0).then(|| (*skb).vlan_tci as u16) };
+        let tag = unsafe { u32::from((*skb).vlan_present != 0) << 16 | (*skb).vlan_tci & 0xffff };
         Some(Self { data: ctx.data(), end: ctx.data_end(), unknown: ctx.len() as usize, tag })
     }
 }
 
 impl Packet for SkbView {
+    type Fields<'a, const N: usize> = At;
+
     #[inline(always)]
-    fn bytes<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
-        read(self.data, self.end, offset)
+    fn fields<const N: usize>(&self, offset: usize) -> Option<At> {
+        at::<N>(self.data, self.end, offset)
     }
 
     #[inline(always)]
@@ -98,6 +147,6 @@ impl Packet for SkbView {
 
     #[inline(always)]
     fn stripped_tag(&self) -> Option<u16> {
-        self.tag
+        (self.tag >> 16 != 0).then_some(self.tag as u16)
     }
 }

@@ -1,17 +1,17 @@
 //! The data plane's tables in plain memory: what a capture is replayed against, and what tests compare the kernel with.
 //!
-//! Sizes and index rules are the kernel's. Two things differ, on purpose: cells and ports are taken out at once instead of
-//! by two copies, as nobody writes meanwhile; and a full side refuses new cells, counted, instead of evicting old ones,
-//! so that the same capture always gives the same result.
+//! Sizes and index rules are the kernel's. One thing differs, on purpose: cells and ports are taken out at once instead of
+//! by two copies, as nobody writes meanwhile.
 
 use scanwatch_common::abi::{
     Address, Cell, CellKey, Control, DOOR_SETS_EXTERNAL, DOOR_SETS_INTERNAL, FIRST_CONTACTS, FLOW_LINES,
-    Novelty, SERVING_LINES, ServiceTable, Settings, Side,
+    KeyedCell, Novelty, SERVING_LINES, ServiceTable, Settings, Side, Words,
 };
 use scanwatch_common::counters::Counter;
 use scanwatch_common::observe::{Ports, Tables};
 use scanwatch_common::ports::PortKey;
-use scanwatch_common::sketch::{DoorSet, FirstContact, FlowLine, PortSketch};
+use scanwatch_common::sighting::Workspace;
+use scanwatch_common::sketch::{DoorSet, FirstContact, FlowLine, IndexLine, PortSketch};
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::policy::{Policy, TablePlace, ZonePrefix, ZoneTable};
@@ -41,7 +41,7 @@ pub struct HostTables {
     translating: HashSet<Address>,
     services: Box<ServiceTable>,
     capacity: Capacity,
-    cells: [HashMap<CellKey, Cell>; 2],
+    cells: [Cells; 2],
     /// Ports that were looked up in this epoch.
     ports: HashMap<PortKey, PortSketch>,
     novelties: [VecDeque<Novelty>; 2],
@@ -52,18 +52,35 @@ pub struct HostTables {
     counters: [u64; Counter::COUNT],
 }
 
+/// The cells of one side, and the index in front of them.
+#[derive(Clone, Debug)]
+struct Cells {
+    index: Vec<IndexLine>,
+    used: Vec<KeyedCell>,
+    max: usize,
+}
+
+impl Cells {
+    fn new(max: usize) -> Self {
+        let lines = IndexLine::lines_for(u32::try_from(max).unwrap_or(u32::MAX));
+        Self { index: vec![IndexLine::default(); lines as usize], used: Vec::new(), max }
+    }
+
+    /// Takes all out.
+    fn empty(&mut self) -> std::vec::Drain<'_, KeyedCell> {
+        if !self.used.is_empty() {
+            self.index.fill(IndexLine::default());
+        }
+        self.used.drain(..)
+    }
+}
+
 impl HostTables {
     /// Empty tables as the kernel's are under this policy.
     #[must_use]
     pub fn under(policy: &Policy) -> Self {
         let limits = &policy.limits;
-        let settings = Settings {
-            admit_internal: limits.admit_internal,
-            admit_external: limits.admit_external,
-            source_prefix_v6_internal: limits.source_prefix_v6_internal,
-            source_prefix_v6_external: limits.source_prefix_v6_external,
-            ..Settings::DEFAULT
-        };
+        let settings = policy.settings();
         let cells_max = [limits.cells_internal as usize, limits.cells_external as usize];
         let capacity = Capacity { cells_max, ..Capacity::DEFAULT };
         Self::new(settings, &policy.zone_prefixes(), policy.service_table(), capacity)
@@ -84,7 +101,7 @@ impl HostTables {
             translating: HashSet::new(),
             services,
             capacity,
-            cells: [HashMap::new(), HashMap::new()],
+            cells: capacity.cells_max.map(Cells::new),
             ports: HashMap::new(),
             novelties: [VecDeque::new(), VecDeque::new()],
             doors: [
@@ -106,8 +123,8 @@ impl HostTables {
 
     /// Cells of this epoch.
     #[must_use]
-    pub fn cells(&self, side: Side) -> &HashMap<CellKey, Cell> {
-        &self.cells[side as usize]
+    pub fn cells(&self, side: Side) -> HashMap<CellKey, Cell> {
+        self.cells[side as usize].used.iter().map(|keyed| (keyed.key, keyed.cell)).collect()
     }
 
     /// Ends an epoch: flips the active copy, advances the coarse clock, and takes all cells out, in the order of their
@@ -115,10 +132,11 @@ impl HostTables {
     pub fn end_epoch(&mut self) -> Vec<(Side, CellKey, Cell)> {
         self.control.active ^= 1;
         self.control.tick = self.control.tick.wrapping_add(1);
-        let mut drained = Vec::with_capacity(self.cells.iter().map(HashMap::len).sum());
+        let mut drained = Vec::with_capacity(self.cells.iter().map(|cells| cells.used.len()).sum());
         for side in [Side::Internal, Side::External] {
             let from = drained.len();
-            drained.extend(self.cells[side as usize].drain().map(|(key, cell)| (side, key, cell)));
+            let cells = self.cells[side as usize].empty();
+            drained.extend(cells.map(|keyed| (side, keyed.key, keyed.cell)));
             drained[from..].sort_unstable_by_key(|(_, key, _)| *key);
         }
         drained
@@ -158,7 +176,8 @@ impl HostTables {
 
 impl Tables for HostTables {
     type Clock = u64;
-    type Record = Novelty;
+    type Settings = Settings;
+    type Workspace = Workspace;
 
     fn settings(&self) -> Settings {
         self.settings
@@ -172,8 +191,8 @@ impl Tables for HostTables {
         self.control.clock_ns
     }
 
-    fn zone(&mut self, address: &Address) -> u8 {
-        self.zones.zone_of(address)
+    fn zone(&mut self, address: Words) -> u8 {
+        self.zones.zone_of(&address.address())
     }
 
     fn stands_for_others(&mut self, address: &Address) -> bool {
@@ -196,41 +215,46 @@ impl Tables for HostTables {
         self.serving.get_mut(socket as usize & (SERVING_LINES - 1))
     }
 
-    fn door_set(&mut self, side: Side, source: u64) -> Option<&mut DoorSet> {
+    fn door_set(&mut self, side: u32, source: u64) -> Option<&mut DoorSet> {
         let sets = &mut self.doors[side as usize];
         let mask = sets.len() - 1;
         sets.get_mut(source as usize & mask)
     }
 
-    fn first_contact(&mut self, side: Side, source: u64, way: usize) -> Option<&mut FirstContact> {
+    fn first_contact(&mut self, source: u64, way: usize) -> Option<&mut FirstContact> {
         let set = source as usize & (DOOR_SETS_INTERNAL - 1);
-        match side {
-            Side::Internal => self.first.get_mut(set * (FIRST_CONTACTS / DOOR_SETS_INTERNAL) + way),
-            Side::External => None,
-        }
+        self.first.get_mut(set * (FIRST_CONTACTS / DOOR_SETS_INTERNAL) + way)
     }
 
     fn port(&mut self, key: PortKey) -> Option<&mut PortSketch> {
         Some(self.ports.entry(key).or_default())
     }
 
-    fn cell(&mut self, side: Side, key: &CellKey) -> Option<&mut Cell> {
-        self.cells[side as usize].get_mut(key)
+    fn index_line(&mut self, side: u32, hash: u64) -> Option<&mut IndexLine> {
+        let lines = &mut self.cells[side as usize].index;
+        let mask = lines.len() - 1;
+        lines.get_mut(hash as usize & mask)
     }
 
-    fn create_cell(&mut self, side: Side, key: &CellKey) -> Option<&mut Cell> {
+    fn cell(&mut self, side: u32, number: u32) -> Option<&mut KeyedCell> {
+        self.cells[side as usize].used.get_mut(number as usize)
+    }
+
+    fn new_cell(&mut self, side: u32) -> Option<u32> {
         let cells = &mut self.cells[side as usize];
-        if cells.len() >= self.capacity.cells_max[side as usize] && !cells.contains_key(key) {
+        let number = cells.used.len();
+        if number >= cells.max {
             return None;
         }
-        Some(cells.entry(*key).or_insert(Cell::EMPTY))
+        cells.used.push(KeyedCell { key: CellKey::NOBODY, cell: Cell::EMPTY });
+        Some(number as u32)
     }
 
-    fn record(&mut self) -> Option<Novelty> {
-        Some(Novelty::EMPTY)
+    fn workspace(&mut self) -> Option<Workspace> {
+        Some(Workspace::EMPTY)
     }
 
-    fn emit(&mut self, side: Side, novelty: &Novelty) -> bool {
+    fn emit(&mut self, side: u32, novelty: &Novelty) -> bool {
         let waiting = &mut self.novelties[side as usize];
         let has_room = waiting.len() < self.capacity.novelties_max[side as usize];
         if has_room {

@@ -6,7 +6,7 @@ mod address;
 mod tcp;
 
 pub use address::refuse;
-pub(crate) use address::{from_words, words};
+pub(crate) use tcp::classify as classify_tcp;
 pub use tcp::{PRIVILEGED_CLIENT_PORT_MIN, flags as tcp_flags};
 
 use crate::abi::{Outcome, Technique};
@@ -45,6 +45,9 @@ pub struct Contact {
 }
 
 impl Contact {
+    /// An ICMP echo request.
+    pub(crate) const ECHO: Self = Self::tried(Technique::Icmp, 0, 0);
+
     #[inline(always)]
     const fn tried(technique: Technique, source_port: u16, target_port: u16) -> Self {
         Self {
@@ -86,13 +89,8 @@ impl Contact {
 pub fn classify(headers: &Headers) -> Result<Contact, Counter> {
     let group = headers.link.group;
     let contact = match &headers.payload {
-        Payload::Tcp(tcp) => tcp::classify(tcp)?,
-        Payload::Udp(udp) => {
-            if is_dhcp(udp) {
-                return Err(Counter::Dhcp);
-            }
-            Contact::tried(Technique::Udp, udp.source_port, udp.target_port)
-        }
+        Payload::Tcp(tcp) => classify_tcp(tcp)?,
+        Payload::Udp(udp) => classify_udp(udp)?,
         Payload::Sctp(sctp) => classify_sctp(sctp)?,
         Payload::Icmp(icmp) => classify_icmp(icmp)?,
         Payload::IcmpV6(icmp) => return classify_icmpv6(icmp, group),
@@ -101,6 +99,14 @@ pub fn classify(headers: &Headers) -> Result<Contact, Counter> {
         Payload::Arp(operation) => return classify_arp(*operation, group),
     };
     if group { Err(Counter::GroupTarget) } else { Ok(contact) }
+}
+
+#[inline(always)]
+pub(crate) fn classify_udp(udp: &Udp) -> Result<Contact, Counter> {
+    if is_dhcp(udp) {
+        return Err(Counter::Dhcp);
+    }
+    Ok(Contact::tried(Technique::Udp, udp.source_port, udp.target_port))
 }
 
 #[inline(always)]

@@ -28,7 +28,7 @@ const CLIENT_PORT_MIN: u16 = 1024;
 pub const PRIVILEGED_CLIENT_PORT_MIN: u16 = 512;
 
 #[inline(always)]
-pub(super) fn classify(tcp: &Tcp) -> Result<Contact, Counter> {
+pub(crate) fn classify(tcp: &Tcp) -> Result<Contact, Counter> {
     use flags::{ACK, FIN, PSH, RST, SYN, URG};
     if tcp.cut {
         return Ok(tried(tcp, Technique::Flags));

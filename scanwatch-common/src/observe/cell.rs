@@ -1,99 +1,189 @@
 //! Counting a contact in its source's cell.
 
+use core::borrow::Borrow;
+
 use super::Ports;
+use super::source::Parties;
 use super::tables::{Clock, Tables};
-use crate::abi::{CellFacts, Novelty, OTHER_SERVICE, Side, Technique, port_bucket};
+use crate::abi::{CellFacts, CellKey, Novelty, OTHER_SERVICE, Settings, Side, Technique, Words, port_bucket};
 use crate::counters::Counter;
-use crate::sketch::{FirstContact, Hasher};
+use crate::packet::Packet;
+use crate::parse::evidence;
+use crate::sighting::Workspace;
+use crate::sketch::{Hasher, Seat};
 
-/// Counts what the source tried first, and leaves the record as it was; false where another processor meanwhile gave the
-/// source's place away, and the record with it. On a stack of its own, as above.
-#[inline(never)]
-pub(super) fn count_first<T: Tables>(way: usize, record: &mut Novelty, tables: &mut T) -> bool {
-    let side = side_of(record);
-    let source = Hasher::new(tables.settings().seed).endpoint(&record.key.source).host();
-    match tables.first_contact(side, source, way) {
-        Some(first) if first.source == source => exchange(record, first),
-        _ => return true,
-    }
-    // The frame at hand has a way out of its own.
-    let first = count_pair(record, tables);
-    if first == Counter::Novel as u32 {
-        tables.count(Counter::FirstNovel);
-    } else if first == Counter::CellRefused as u32 {
-        tables.count(Counter::CellRefused);
-    }
-    match tables.first_contact(side, source, way) {
-        Some(first) if first.source == source => {
-            exchange(record, first);
-            true
-        }
-        _ => false,
-    }
-}
-
-/// Exchanges what is at hand for what was tried first, in place: a copy is more than the kernel's stack has room for.
+/// Counts a contact in its cell. Returns the number of the counter by which the contact leaves.
 #[inline(always)]
-pub(super) fn exchange(record: &mut Novelty, first: &mut FirstContact) {
-    core::mem::swap(&mut record.target, &mut first.target);
-    core::mem::swap(&mut record.target_port, &mut first.target_port);
-    core::mem::swap(&mut record.source_port, &mut first.source_port);
-    core::mem::swap(&mut record.length, &mut first.length);
-    core::mem::swap(&mut record.key.contact, &mut first.contact);
+pub(super) fn count_pair<P: Packet + ?Sized, T: Tables>(
+    packet: &P,
+    space: &mut Workspace,
+    parties: &Parties,
+    tables: &mut T,
+) -> u32 {
+    let seen = &space.seen;
+    match insert(parties, (seen.contact(), seen.vlan(), seen.target_port()), tables) {
+        Inserted::Refused => Counter::CellRefused as u32,
+        Inserted::Nothing => Counter::NotNovel as u32,
+        Inserted::News(cell) => tell_frame(packet, space, cell, tables),
+    }
 }
 
-#[inline(always)]
-pub(super) const fn side_of(record: &Novelty) -> Side {
-    if record.side == Side::Internal as u8 { Side::Internal } else { Side::External }
-}
-
-/// Counts the record's pair in its cell; on a stack of its own, as above. Returns the number of the counter by which the
-/// contact leaves.
+/// Counts what an internal source tried first, beside the frame at hand. On a stack of its own, as it is rare. Returns the
+/// number of the counter of what that came to.
 #[inline(never)]
-pub(super) fn count_pair<T: Tables>(record: &mut Novelty, tables: &mut T) -> u32 {
-    fill_key(record, tables);
-    // From memory, so that the verifier walks this once for both sides.
-    let side = side_of(record);
-    let hasher = Hasher::new(tables.settings().seed);
-    let target = hasher.endpoint(&record.target);
-    let clock = tables.clock();
-    let Some((cell, created)) = tables.cell_or_new(side, &record.key) else {
-        return Counter::CellRefused as u32;
+pub(super) fn count_first<P: Packet + ?Sized, T: Tables>(
+    packet: &P,
+    space: &mut Workspace,
+    way: usize,
+    tables: &mut T,
+) -> u32 {
+    let nothing = Counter::NotNovel as u32;
+    let settings = tables.settings();
+    let settings: &Settings = settings.borrow();
+    let source = Parties::new(Side::Internal as u32, space.source, space.target, settings).source_hash;
+    // Another processor may have given the source's place away.
+    let first = match tables.first_contact(source, way) {
+        Some(first) if first.source == source => *first,
+        _ => return nothing,
     };
-    let novel_pair = cell.pairs.insert(target.pair(record.target_port));
-    let novel_host = cell.hosts.insert(target.host());
-    let novel_port = cell.ports.insert(hasher.port(record.target_port));
-    let novel = novel_pair | novel_host | novel_port;
-    if novel {
-        record.time_ns = clock.now_ns();
-        note(&mut cell.facts, record);
+    if space.describe(packet).is_err() {
+        return nothing;
     }
-    if created {
-        tables.count(Counter::CellCreated);
+    let record = &mut space.record;
+    record.target = first.target;
+    record.target_port = first.target_port;
+    record.source_port = first.source_port;
+    record.length = first.length;
+    let parties = Parties::new(Side::Internal as u32, space.source, Words::of(&first.target), settings);
+    match insert(&parties, (first.contact, space.seen.vlan(), first.target_port), tables) {
+        Inserted::Refused => tables.count(Counter::CellRefused),
+        Inserted::Nothing => {}
+        Inserted::News(cell) => {
+            tell(record, cell, tables);
+            tables.count(Counter::FirstNovel);
+        }
     }
-    if !novel {
-        return Counter::NotNovel as u32;
+    nothing
+}
+
+/// What a contact told its cell.
+enum Inserted {
+    /// It has none.
+    Refused,
+    /// Nothing new.
+    Nothing,
+    /// Something, to the cell with this number.
+    News(u32),
+}
+
+/// Counts a target with this port, tried so and in these VLANs.
+#[inline(always)]
+fn insert<T: Tables>(
+    parties: &Parties,
+    (contact, vlan, port): (u8, [u16; 2], u16),
+    tables: &mut T,
+) -> Inserted {
+    let service = service_of(contact, port, tables);
+    let bucket = if service == OTHER_SERVICE { port_bucket(port) } else { 0 };
+    let zone = tables.zone(parties.target_is);
+    let source = parties.counts_as.address();
+    let key = CellKey { source, vlan, zone, service, bucket, contact }.words();
+    let Some(number) = find(parties, key, tables) else {
+        tables.refuse_cell();
+        return Inserted::Refused;
+    };
+    let port_hash = Hasher::new(Borrow::<Settings>::borrow(&tables.settings()).seed).port(port);
+    let Some(keyed) = tables.cell(parties.side, number) else { return Inserted::Refused };
+    let novel_pair = keyed.cell.pairs.insert(parties.target.pair(port));
+    let novel_host = keyed.cell.hosts.insert(parties.target.host());
+    let novel_port = keyed.cell.ports.insert(port_hash);
+    if novel_pair | novel_host | novel_port { Inserted::News(number) } else { Inserted::Nothing }
+}
+
+/// The service group of a port that is tried so.
+#[inline(always)]
+fn service_of<T: Tables>(contact: u8, port: u16, tables: &mut T) -> u8 {
+    let technique = contact & 0x0f;
+    if technique == Technique::Udp as u8 {
+        tables.service(Ports::Udp, port)
+    } else if technique <= Technique::Flags as u8 || technique == Technique::Ack as u8 {
+        tables.service(Ports::Tcp, port)
+    } else {
+        OTHER_SERVICE
+    }
+}
+
+/// The number of the cell with this key, a new one where there is none; `None` where there is no room for one.
+#[inline(always)]
+fn find<T: Tables>(parties: &Parties, key: [u64; 3], tables: &mut T) -> Option<u32> {
+    let (side, hash) = (parties.side, parties.source.with(key[2]));
+    for neighbour in 0..2 {
+        match tables.index_line(side, hash ^ neighbour)?.look(hash) {
+            Seat::Taken(number) => {
+                let [a, b, c] = tables.cell(side, number)?.key.words();
+                // Comparing arrays would be a call.
+                if (a ^ key[0]) | (b ^ key[1]) | (c ^ key[2]) == 0 {
+                    return Some(number);
+                }
+            }
+            Seat::Free(way) => {
+                let number = tables.new_cell(side)?;
+                tables.cell(side, number)?.key = CellKey::of_words(key);
+                tables.index_line(side, hash ^ neighbour)?.seat(way, hash, number);
+                tables.count(Counter::CellCreated);
+                return Some(number);
+            }
+            Seat::Full => {}
+        }
+    }
+    None
+}
+
+/// Completes the record of the frame at hand, and tells it. On a stack of its own, as it is rare.
+#[inline(never)]
+fn tell_frame<P: Packet + ?Sized, T: Tables>(
+    packet: &P,
+    space: &mut Workspace,
+    cell: u32,
+    tables: &mut T,
+) -> u32 {
+    if let Err(reason) = space.describe(packet) {
+        return reason as u32;
+    }
+    tell(&mut space.record, cell, tables);
+    Counter::Novel as u32
+}
+
+impl Workspace {
+    /// Fills the record with all that is known of the frame; interface and side are there.
+    ///
+    /// # Errors
+    /// As [`evidence`].
+    #[inline(always)]
+    pub(super) fn describe<P: Packet + ?Sized>(&mut self, packet: &P) -> Result<(), Counter> {
+        let Self { seen, source, target, record } = self;
+        evidence(packet, seen, record)?;
+        record.source = source.address();
+        record.target = target.address();
+        record.source_port = seen.source_port();
+        record.target_port = seen.target_port();
+        Ok(())
+    }
+}
+
+/// Notes in a cell what it was told, and hands the record to user space.
+#[inline(always)]
+fn tell<T: Tables>(record: &mut Novelty, number: u32, tables: &mut T) {
+    let side = u32::from(record.side);
+    record.time_ns = tables.clock().now_ns();
+    record.reserved = 0;
+    if let Some(keyed) = tables.cell(side, number) {
+        record.key = keyed.key;
+        note(&mut keyed.cell.facts, record);
     }
     if !tables.emit(side, record) {
         tables.count(Counter::RingLost);
     }
-    Counter::Novel as u32
-}
-
-/// Completes the key of the cell a contact counts in; source, VLAN, technique and outcome are there.
-#[inline(always)]
-fn fill_key<T: Tables>(record: &mut Novelty, tables: &mut T) {
-    let technique = record.key.contact & 0x0f;
-    let service = if technique == Technique::Udp as u8 {
-        tables.service(Ports::Udp, record.target_port)
-    } else if technique <= Technique::Flags as u8 || technique == Technique::Ack as u8 {
-        tables.service(Ports::Tcp, record.target_port)
-    } else {
-        OTHER_SERVICE
-    };
-    record.key.zone = tables.zone(&record.target);
-    record.key.service = service;
-    record.key.bucket = if service == OTHER_SERVICE { port_bucket(record.target_port) } else { 0 };
 }
 
 #[inline(always)]
@@ -102,8 +192,9 @@ fn note(facts: &mut CellFacts, record: &Novelty) {
     if facts.novelties == 0 {
         facts.first_ns = record.time_ns;
     }
-    facts.last_ns = record.time_ns;
-    facts.size_sum += size;
+    let lasted_us = record.time_ns.saturating_sub(facts.first_ns) / 1_000;
+    facts.lasted_us = lasted_us.min(u64::from(u32::MAX)) as u32;
+    facts.size_sum += u32::from(record.length);
     facts.size_squares += size * size;
     facts.novelties = facts.novelties.wrapping_add(1);
     facts.interface = record.interface;

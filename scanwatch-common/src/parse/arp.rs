@@ -1,39 +1,35 @@
 //! ARP for IPv4 over Ethernet (RFC 826).
 
-use super::Payload;
-use crate::abi::{Novelty, mapped};
+use super::{Found, Payload, Reader};
+use crate::abi::{Novelty, Words};
 use crate::counters::Counter;
-use crate::packet::{Packet, be16};
+use crate::packet::{Fields, Packet};
 
 const PACKET: usize = 28;
 const ETHERNET: u16 = 1;
 
 #[inline(always)]
-pub(super) fn parse<P: Packet + ?Sized, R>(
-    packet: &P,
-    at: usize,
-    then: impl FnOnce(Payload, usize) -> Result<R, Counter>,
-) -> Result<R, Counter> {
-    let p = packet.bytes::<PACKET>(at).ok_or(Counter::Truncated)?;
+pub(super) fn parse<P: Packet + ?Sized, R: Reader>(packet: &P, found: Found<R>) -> Result<R::Read, Counter> {
+    let at = found.network_at;
+    let p = packet.fields::<PACKET>(at).ok_or(Counter::Truncated)?;
     // Ethernet, IPv4, addresses of six and four bytes.
-    if be16(&p, 0) != ETHERNET || be16(&p, 2) != super::ethernet::IPV4 || p[4] != 6 || p[5] != 4 {
+    if p.be16::<0>() != ETHERNET || p.be16::<2>() != super::ethernet::IPV4 || p.u8::<4>() != 6 || p.u8::<5>() != 4 {
         return Err(Counter::Malformed);
     }
-    then(Payload::Arp(be16(&p, 6)), at)
+    found.carries(Payload::Arp(p.be16::<6>()), at)
+}
+
+/// Sender and target.
+#[inline(always)]
+pub(super) fn addresses<P: Packet + ?Sized>(packet: &P, at: usize) -> Result<(Words, Words), Counter> {
+    let sender = packet.fields::<4>(at + 14).ok_or(Counter::Truncated)?;
+    let target = packet.fields::<4>(at + 24).ok_or(Counter::Truncated)?;
+    Ok((Words::mapped(sender.be32::<0>()), Words::mapped(target.be32::<0>())))
 }
 
 #[inline(always)]
-pub(super) fn describe<P: Packet + ?Sized>(
-    packet: &P,
-    at: usize,
-    record: &mut Novelty,
-) -> Result<(), Counter> {
-    let sender = packet.bytes::<4>(at + 14).ok_or(Counter::Truncated)?;
-    let target = packet.bytes::<4>(at + 24).ok_or(Counter::Truncated)?;
-    record.source = mapped(sender);
-    record.target = mapped(target);
+pub(super) fn describe(record: &mut Novelty) {
     record.length = PACKET as u16;
     record.ip_id = 0;
     record.ttl = 0;
-    Ok(())
 }

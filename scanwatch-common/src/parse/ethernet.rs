@@ -2,7 +2,7 @@
 
 use super::Link;
 use crate::counters::Counter;
-use crate::packet::{Packet, be16};
+use crate::packet::{Fields, Packet};
 
 /// Tags that are followed: 802.1Q, or a service tag with a customer tag inside (QinQ).
 pub const VLAN_DEPTH_MAX: usize = 2;
@@ -25,8 +25,8 @@ const fn is_tag(ether_type: u16) -> bool {
 /// The link, the EtherType behind the tags, and where its payload begins.
 #[inline(always)]
 pub(super) fn parse<P: Packet + ?Sized>(packet: &P) -> Result<(Link, u16, usize), Counter> {
-    let header = packet.bytes::<HEADER>(0).ok_or(Counter::Truncated)?;
-    let mut ether_type = be16(&header, 12);
+    let header = packet.fields::<HEADER>(0).ok_or(Counter::Truncated)?;
+    let mut ether_type = header.be16::<12>();
     let mut offset = HEADER;
     let mut vlan = [0; VLAN_DEPTH_MAX];
     let mut depth = 0;
@@ -38,19 +38,19 @@ pub(super) fn parse<P: Packet + ?Sized>(packet: &P) -> Result<(Link, u16, usize)
         if level < depth || !is_tag(ether_type) {
             continue;
         }
-        let tag = packet.bytes::<TAG>(offset).ok_or(Counter::Truncated)?;
-        *id = be16(&tag, 0) & VLAN_ID;
-        ether_type = be16(&tag, 2);
+        let tag = packet.fields::<TAG>(offset).ok_or(Counter::Truncated)?;
+        *id = tag.be16::<0>() & VLAN_ID;
+        ether_type = tag.be16::<2>();
         offset += TAG;
     }
     if is_tag(ether_type) {
         return Err(Counter::VlanTooDeep);
     }
-    Ok((Link { group: header[0] & 1 != 0, vlan }, ether_type, offset))
+    Ok((Link { group: header.u8::<0>() & 1 != 0, vlan }, ether_type, offset))
 }
 
 /// The link-layer source.
 #[inline(always)]
 pub(super) fn source<P: Packet + ?Sized>(packet: &P) -> Result<[u8; 6], Counter> {
-    packet.bytes::<6>(6).ok_or(Counter::Truncated)
+    Ok(packet.fields::<6>(6).ok_or(Counter::Truncated)?.mac::<0, 4>())
 }

@@ -1,10 +1,10 @@
 //! IPv6 with extension headers and fragments (RFC 8200).
 
 use super::transport::Part;
-use super::{OFFSET_MASK, Payload, transport};
-use crate::abi::{Novelty, is_mapped};
+use super::{Found, OFFSET_MASK, Reader, transport};
+use crate::abi::{Novelty, Words};
 use crate::counters::Counter;
-use crate::packet::{Packet, be16};
+use crate::packet::{Fields, Packet};
 
 /// Extension headers that are followed; more are counted as [`Counter::ExtensionsTooMany`].
 pub const EXTENSIONS_MAX: usize = 6;
@@ -26,17 +26,14 @@ pub(super) const fn is_extension(next: u8) -> bool {
 }
 
 #[inline(always)]
-pub(super) fn parse<P: Packet + ?Sized, R>(
-    packet: &P,
-    at: usize,
-    then: impl FnOnce(Payload, usize) -> Result<R, Counter>,
-) -> Result<R, Counter> {
-    let h = packet.bytes::<8>(at).ok_or(Counter::Truncated)?;
-    if h[0] >> 4 != 6 {
+pub(super) fn parse<P: Packet + ?Sized, R: Reader>(packet: &P, found: Found<R>) -> Result<R::Read, Counter> {
+    let at = found.network_at;
+    let h = packet.fields::<8>(at).ok_or(Counter::Truncated)?;
+    if h.u8::<0>() >> 4 != 6 {
         return Err(Counter::Malformed);
     }
-    let length = usize::from(be16(&h, 4));
-    let chain = walk(packet, at + HEADER, h[6])?;
+    let length = usize::from(h.be16::<4>());
+    let chain = walk(packet, at + HEADER, h.u8::<6>())?;
     let extensions = chain.at - at - HEADER;
     // A jumbogram's length is 0 here (RFC 2675); it then bounds nothing.
     let length = if length == 0 { usize::from(u16::MAX) } else { length };
@@ -44,7 +41,20 @@ pub(super) fn parse<P: Packet + ?Sized, R>(
         return Err(Counter::Malformed);
     }
     let part = Part { at: chain.at, length: length - extensions, first_of_many: chain.first_of_many };
-    transport::parse(packet, chain.next, part, true, |payload| then(payload, chain.at))
+    transport::parse(packet, chain.next, part, found)
+}
+
+/// Source and target.
+#[inline(always)]
+pub(super) fn addresses<P: Packet + ?Sized>(packet: &P, at: usize) -> Result<(Words, Words), Counter> {
+    let h = packet.fields::<32>(at + 8).ok_or(Counter::Truncated)?;
+    let source = Words { high: h.be64::<0>(), low: h.be64::<8>() };
+    let target = Words { high: h.be64::<16>(), low: h.be64::<24>() };
+    // On the wire these addresses are nobody's (RFC 6890, table 20); in records they are IPv4's.
+    if source.is_mapped() || target.is_mapped() {
+        return Err(Counter::Malformed);
+    }
+    Ok((source, target))
 }
 
 #[inline(always)]
@@ -53,16 +63,10 @@ pub(super) fn describe<P: Packet + ?Sized>(
     at: usize,
     record: &mut Novelty,
 ) -> Result<(), Counter> {
-    let h = packet.bytes::<8>(at).ok_or(Counter::Truncated)?;
-    record.source = packet.bytes::<16>(at + 8).ok_or(Counter::Truncated)?;
-    record.target = packet.bytes::<16>(at + 24).ok_or(Counter::Truncated)?;
-    // On the wire these addresses are nobody's (RFC 6890, table 20); in records they are IPv4's.
-    if is_mapped(&record.source) || is_mapped(&record.target) {
-        return Err(Counter::Malformed);
-    }
-    record.length = be16(&h, 4).saturating_add(HEADER as u16);
+    let h = packet.fields::<8>(at).ok_or(Counter::Truncated)?;
+    record.length = h.be16::<4>().saturating_add(HEADER as u16);
     record.ip_id = 0;
-    record.ttl = h[7];
+    record.ttl = h.u8::<7>();
     Ok(())
 }
 
@@ -80,11 +84,11 @@ fn walk<P: Packet + ?Sized>(packet: &P, mut at: usize, mut next: u8) -> Result<C
         if !is_extension(next) {
             break;
         }
-        let e = packet.bytes::<8>(at).ok_or(Counter::Truncated)?;
-        let units = usize::from(e[1]);
+        let e = packet.fields::<8>(at).ok_or(Counter::Truncated)?;
+        let units = usize::from(e.u8::<1>());
         let length = match next {
             FRAGMENT => {
-                let fragment = be16(&e, 2);
+                let fragment = e.be16::<2>();
                 if fragment & 0xfff8 != 0 {
                     return Err(Counter::LaterFragment);
                 }
@@ -95,7 +99,7 @@ fn walk<P: Packet + ?Sized>(packet: &P, mut at: usize, mut next: u8) -> Result<C
             _ => (units + 1) * 8,
         };
         at = packet.forget::<OFFSET_MASK>(at + length);
-        next = e[0];
+        next = e.u8::<0>();
     }
     match next {
         NO_NEXT => Err(Counter::NoNextHeader),

@@ -14,7 +14,7 @@ mod pppoe;
 mod quote;
 mod transport;
 
-pub use describe::describe;
+pub use describe::{addresses, describe, evidence};
 pub use ethernet::VLAN_DEPTH_MAX;
 pub use ipv6::EXTENSIONS_MAX;
 pub use quote::{Quote, Quoted};
@@ -89,33 +89,63 @@ pub struct Headers {
 /// # Errors
 /// The counter of the reason why there is nothing to classify.
 pub fn ethernet<P: Packet + ?Sized>(packet: &P) -> Result<Headers, Counter> {
-    ethernet_then(packet, Ok)
+    struct Keep;
+    impl Reader for Keep {
+        type Read = Headers;
+        fn read(self, headers: &Headers) -> Result<Headers, Counter> {
+            Ok(*headers)
+        }
+    }
+    ethernet_for(packet, Keep)
 }
 
-/// Parses a frame that begins with an Ethernet header, and hands what it found to `then`.
+/// What becomes of headers once they are known.
 ///
-/// `then` becomes part of every arm that knows what is carried. Were the headers put together first and taken apart
+/// It becomes part of every arm that knows what is carried. Were the headers put together first and taken apart
 /// again, the compiler would let pointers and numbers of different arms share registers, which the kernel's verifier
-/// refuses.
+/// refuses; and what an arm knows need not be asked again. (No closure: the compiler cannot be told to inline one.)
+pub trait Reader: Sized {
+    /// What is made of them.
+    type Read;
+    /// Reads the headers; to be inlined.
+    ///
+    /// # Errors
+    /// The counter of the reason why nothing is made of them.
+    fn read(self, headers: &Headers) -> Result<Self::Read, Counter>;
+}
+
+/// Parses a frame that begins with an Ethernet header, and hands what it found to `reader`.
 ///
 /// # Errors
-/// The counter of the reason why there is nothing to classify, or what `then` says.
+/// The counter of the reason why there is nothing to classify, or what `reader` says.
 #[inline(always)]
-pub fn ethernet_then<P: Packet + ?Sized, R>(
-    packet: &P,
-    then: impl FnOnce(Headers) -> Result<R, Counter>,
-) -> Result<R, Counter> {
+pub fn ethernet_for<P: Packet + ?Sized, R: Reader>(packet: &P, reader: R) -> Result<R::Read, Counter> {
     let (link, mut ether_type, mut network_at) = ethernet::parse(packet)?;
     if ether_type == ethernet::PPPOE {
         (ether_type, network_at) = pppoe::parse(packet, network_at)?;
     }
     let network_at = packet.forget::<LINK_MASK>(network_at);
-    let with =
-        |network| move |payload, payload_at| then(Headers { link, network, network_at, payload_at, payload });
+    let found = |network| Found { link, network, network_at, reader };
     match ether_type {
-        ethernet::IPV4 => ipv4::parse(packet, network_at, with(Network::V4)),
-        ethernet::IPV6 => ipv6::parse(packet, network_at, with(Network::V6)),
-        ethernet::ARP => arp::parse(packet, network_at, with(Network::Arp)),
+        ethernet::IPV4 => ipv4::parse(packet, found(Network::V4)),
+        ethernet::IPV6 => ipv6::parse(packet, found(Network::V6)),
+        ethernet::ARP => arp::parse(packet, found(Network::Arp)),
         _ => Err(Counter::NotIp),
+    }
+}
+
+/// What is known before the payload, and who waits for it.
+struct Found<R> {
+    link: Link,
+    network: Network,
+    network_at: usize,
+    reader: R,
+}
+
+impl<R: Reader> Found<R> {
+    #[inline(always)]
+    fn carries(self, payload: Payload, payload_at: usize) -> Result<R::Read, Counter> {
+        let Self { link, network, network_at, reader } = self;
+        reader.read(&Headers { link, network, network_at, payload_at, payload })
     }
 }

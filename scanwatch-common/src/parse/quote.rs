@@ -3,7 +3,7 @@
 use super::ipv6::is_extension;
 use super::transport::{ICMP, ICMPV6, SCTP, TCP, UDP, UDP_LITE};
 use crate::counters::Counter;
-use crate::packet::{Packet, be16};
+use crate::packet::{Fields, Packet};
 
 /// A quoted packet, without addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,31 +50,31 @@ pub(super) fn parse<P: Packet + ?Sized>(
         return Err(Counter::IcmpError);
     }
     let (protocol, header_length) = if is_v6 {
-        let h = packet.bytes::<8>(at).ok_or(Counter::Truncated)?;
-        if h[0] >> 4 != 6 || is_extension(h[6]) {
+        let h = packet.fields::<8>(at).ok_or(Counter::Truncated)?;
+        if h.u8::<0>() >> 4 != 6 || is_extension(h.u8::<6>()) {
             return Err(Counter::IcmpError);
         }
-        (h[6], IPV6_HEADER)
+        (h.u8::<6>(), IPV6_HEADER)
     } else {
-        let h = packet.bytes::<IPV4_HEADER>(at).ok_or(Counter::Truncated)?;
-        let header_length = usize::from(h[0] & 0x0f) * 4;
-        let later_fragment = be16(&h, 6) & 0x1fff != 0;
-        if h[0] >> 4 != 4 || header_length < IPV4_HEADER || later_fragment {
+        let h = packet.fields::<IPV4_HEADER>(at).ok_or(Counter::Truncated)?;
+        let header_length = usize::from(h.u8::<0>() & 0x0f) * 4;
+        let later_fragment = h.be16::<6>() & 0x1fff != 0;
+        if h.u8::<0>() >> 4 != 4 || header_length < IPV4_HEADER || later_fragment {
             return Err(Counter::IcmpError);
         }
-        (h[9], header_length)
+        (h.u8::<9>(), header_length)
     };
     if length < header_length + TRANSPORT {
         return Err(Counter::IcmpError);
     }
-    let h = packet.bytes::<TRANSPORT>(at + header_length).ok_or(Counter::Truncated)?;
-    let (source, target) = (be16(&h, 0), be16(&h, 2));
+    let h = packet.fields::<TRANSPORT>(at + header_length).ok_or(Counter::Truncated)?;
+    let (source, target) = (h.be16::<0>(), h.be16::<2>());
     let carried = match protocol {
         TCP => Quoted::Tcp(source, target),
         UDP | UDP_LITE => Quoted::Udp(source, target),
         SCTP => Quoted::Sctp(source, target),
-        ICMP if !is_v6 && h[0] == 8 => Quoted::Echo,
-        ICMPV6 if is_v6 && h[0] == 128 => Quoted::Echo,
+        ICMP if !is_v6 && h.u8::<0>() == 8 => Quoted::Echo,
+        ICMPV6 if is_v6 && h.u8::<0>() == 128 => Quoted::Echo,
         ICMP | ICMPV6 => return Err(Counter::IcmpError),
         other => Quoted::Other(other),
     };

@@ -1,8 +1,8 @@
 //! TCP, UDP, SCTP, ICMP and ICMPv6, as far as a probe shows in them.
 
-use super::{Payload, quote};
+use super::{Found, Network, Payload, Reader, quote};
 use crate::counters::Counter;
-use crate::packet::{Packet, be16, be32};
+use crate::packet::{Fields, Packet};
 
 pub(super) const ICMP: u8 = 1;
 pub(super) const TCP: u8 = 6;
@@ -84,44 +84,43 @@ pub(super) struct Part {
     pub(super) first_of_many: bool,
 }
 
-/// Reads the transport header and hands it to `then`.
+/// Reads the transport header and hands it on.
 #[inline(always)]
-pub(super) fn parse<P: Packet + ?Sized, R>(
+pub(super) fn parse<P: Packet + ?Sized, R: Reader>(
     packet: &P,
     protocol: u8,
     part: Part,
-    is_v6: bool,
-    then: impl FnOnce(Payload) -> Result<R, Counter>,
-) -> Result<R, Counter> {
+    found: Found<R>,
+) -> Result<R::Read, Counter> {
+    let is_v6 = matches!(found.network, Network::V6);
     match protocol {
-        TCP => then(Payload::Tcp(tcp(packet, part)?)),
+        TCP => found.carries(Payload::Tcp(tcp(packet, part)?), part.at),
         UDP | UDP_LITE => {
             let h = within::<P, 8>(packet, part)?;
             let payload = (part.length - 8).min(0xffff) as u16;
-            then(Payload::Udp(Udp { source_port: be16(&h, 0), target_port: be16(&h, 2), payload }))
+            let udp = Udp { source_port: h.be16::<0>(), target_port: h.be16::<2>(), payload };
+            found.carries(Payload::Udp(udp), part.at)
         }
         SCTP => {
             let h = within::<P, 13>(packet, part)?;
-            then(Payload::Sctp(Sctp { source_port: be16(&h, 0), target_port: be16(&h, 2), chunk: h[12] }))
+            let sctp = Sctp { source_port: h.be16::<0>(), target_port: h.be16::<2>(), chunk: h.u8::<12>() };
+            found.carries(Payload::Sctp(sctp), part.at)
         }
         // RFC 8200, 4: the other family's ICMP has no meaning, so it is one more protocol.
         ICMP | ICMPV6 if (protocol == ICMPV6) == is_v6 => {
             let h = within::<P, ICMP_HEADER>(packet, part)?;
-            if is_unreachable(h[0], h[1], is_v6) {
-                return then(Payload::Unreachable(quote::parse(
-                    packet,
-                    part.at + ICMP_HEADER,
-                    part.length - ICMP_HEADER,
-                    is_v6,
-                )?));
+            if is_unreachable(h.u8::<0>(), h.u8::<1>(), is_v6) {
+                let quote =
+                    quote::parse(packet, part.at + ICMP_HEADER, part.length - ICMP_HEADER, is_v6)?;
+                return found.carries(Payload::Unreachable(quote), part.at);
             }
-            if is_v6 && matches!(h[0], SOLICITATION | ADVERTISEMENT) && part.length < NEIGHBOUR_MESSAGE {
+            if is_v6 && matches!(h.u8::<0>(), SOLICITATION | ADVERTISEMENT) && part.length < NEIGHBOUR_MESSAGE {
                 return Err(Counter::Malformed);
             }
-            let icmp = Icmp { kind: h[0], code: h[1] };
-            then(if is_v6 { Payload::IcmpV6(icmp) } else { Payload::Icmp(icmp) })
+            let icmp = Icmp { kind: h.u8::<0>(), code: h.u8::<1>() };
+            found.carries(if is_v6 { Payload::IcmpV6(icmp) } else { Payload::Icmp(icmp) }, part.at)
         }
-        other => then(Payload::Other(other)),
+        other => found.carries(Payload::Other(other), part.at),
     }
 }
 
@@ -133,51 +132,58 @@ const fn is_unreachable(kind: u8, code: u8, is_v6: bool) -> bool {
 
 /// A header that must lie within the IP payload, and within the frame.
 #[inline(always)]
-fn within<P: Packet + ?Sized, const N: usize>(packet: &P, part: Part) -> Result<[u8; N], Counter> {
+fn within<P: Packet + ?Sized, const N: usize>(packet: &P, part: Part) -> Result<P::Fields<'_, N>, Counter> {
     if part.length < N {
         return Err(Counter::Malformed);
     }
-    packet.bytes::<N>(part.at).ok_or(Counter::Truncated)
+    packet.fields::<N>(part.at).ok_or(Counter::Truncated)
 }
 
 #[inline(always)]
 fn tcp<P: Packet + ?Sized>(packet: &P, part: Part) -> Result<Tcp, Counter> {
-    let Part { length: payload, first_of_many: first, .. } = part;
-    if first && payload < TCP_BEFORE_FLAGS {
-        let h = within::<P, 8>(packet, part)?;
-        return Ok(Tcp {
-            source_port: be16(&h, 0),
-            target_port: be16(&h, 2),
-            sequence: 0,
-            acknowledgement: 0,
-            flags: 0,
-            payload: 0,
-            options: false,
-            cut: true,
-        });
+    if part.first_of_many && part.length < TCP_HEADER {
+        return tcp_of_fragment(packet, part);
     }
-    // A first fragment of 16 bytes holds the flags, but not the whole header.
-    let h = if first && payload < TCP_HEADER {
-        let part = within::<P, 16>(packet, part)?;
-        let mut whole = [0; TCP_HEADER];
-        whole[..16].copy_from_slice(&part);
-        whole[12] = 0x50;
-        whole
-    } else {
-        within::<P, TCP_HEADER>(packet, part)?
-    };
-    let header_length = usize::from(h[12] >> 4) * 4;
-    if header_length < TCP_HEADER || (header_length > payload && !first) {
+    let h = within::<P, TCP_HEADER>(packet, part)?;
+    let header_length = usize::from(h.u8::<12>() >> 4) * 4;
+    if header_length < TCP_HEADER || (header_length > part.length && !part.first_of_many) {
         return Err(Counter::Malformed);
     }
     Ok(Tcp {
-        source_port: be16(&h, 0),
-        target_port: be16(&h, 2),
-        sequence: be32(&h, 4),
-        acknowledgement: be32(&h, 8),
-        flags: h[13],
-        payload: payload.saturating_sub(header_length).min(0xffff) as u16,
+        source_port: h.be16::<0>(),
+        target_port: h.be16::<2>(),
+        sequence: h.be32::<4>(),
+        acknowledgement: h.be32::<8>(),
+        flags: h.u8::<13>(),
+        payload: part.length.saturating_sub(header_length).min(0xffff) as u16,
         options: header_length > TCP_HEADER,
         cut: false,
+    })
+}
+
+/// Of a first fragment that is shorter than a TCP header: 16 bytes hold the flags, 8 do not.
+#[inline(always)]
+fn tcp_of_fragment<P: Packet + ?Sized>(packet: &P, part: Part) -> Result<Tcp, Counter> {
+    let h = within::<P, 8>(packet, part)?;
+    let hidden = Tcp {
+        source_port: h.be16::<0>(),
+        target_port: h.be16::<2>(),
+        sequence: 0,
+        acknowledgement: 0,
+        flags: 0,
+        payload: 0,
+        options: false,
+        cut: true,
+    };
+    if part.length < TCP_BEFORE_FLAGS {
+        return Ok(hidden);
+    }
+    let h = within::<P, 16>(packet, part)?;
+    Ok(Tcp {
+        sequence: h.be32::<4>(),
+        acknowledgement: h.be32::<8>(),
+        flags: h.u8::<13>(),
+        cut: false,
+        ..hidden
     })
 }

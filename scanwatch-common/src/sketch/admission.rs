@@ -3,7 +3,6 @@
 //! After TinyLFU's doorkeeper (Einziger et al., 2017). A flood of forged sources, one packet each, stays in a small
 //! array of cache lines and never reaches the cell maps; it costs one line a packet and evicts no scanner.
 
-use super::branchless::{is_below, is_zero, lowest};
 
 /// Sources remembered in one cache line.
 pub(crate) const WAYS: usize = 8;
@@ -27,28 +26,25 @@ impl DoorSet {
     /// up an entry that was not admitted yet, where it has one.
     #[inline(always)]
     pub fn knock(&mut self, source: u64, pair: u64, need: u8) -> Knock {
-        let found = self.survey(source, need);
         let bit = 1u64 << (pair & 31);
-        if found.mine != 0 {
-            let way = lowest(found.mine);
-            if found.mine & found.admitted != 0 {
-                return Knock::Admitted;
+        let first = (pair >> 32) as usize % WAYS;
+        let way = match self.find(source) {
+            Found::Source(way, entry) => {
+                let count = count_of(entry);
+                if count >= u64::from(need) {
+                    return Knock::Admitted;
+                }
+                if entry & bit != 0 {
+                    return Knock::Waiting;
+                }
+                self.entries[way % WAYS] = (entry | bit) + (1 << COUNT_SHIFT);
+                return if count + 1 >= u64::from(need) { Knock::Newly(way) } else { Knock::Waiting };
             }
-            let entry = self.entries[way];
-            if entry & bit != 0 {
-                return Knock::Waiting;
-            }
-            self.entries[way] = (entry | bit) + (1 << COUNT_SHIFT);
-            return if count_of(entry) + 1 >= u64::from(need) { Knock::Newly(way) } else { Knock::Waiting };
-        }
-        let first = (pair >> 32) as u32 % WAYS as u32;
-        let way = match (found.free, !found.admitted & ALL_WAYS) {
-            (0, 0) => first as usize,
+            Found::Free(way) => way,
             // From a place that the pair chooses, or the first entry of a set would never grow old.
-            (0, waiting) => (lowest(turn(waiting, first)) + first as usize) % WAYS,
-            (free, _) => lowest(free),
+            Found::Nothing => self.waiting_from(first, need),
         };
-        self.entries[way] = tag_of(source) << TAG_SHIFT | 1 << COUNT_SHIFT | bit;
+        self.entries[way % WAYS] = tag_of(source) << TAG_SHIFT | 1 << COUNT_SHIFT | bit;
         if need <= 1 { Knock::Admitted } else { Knock::First(way) }
     }
 
@@ -56,41 +52,45 @@ impl DoorSet {
     #[inline(always)]
     #[must_use]
     pub fn knows(&self, source: u64, need: u8) -> bool {
-        let found = self.survey(source, need);
-        found.mine & found.admitted != 0
+        matches!(self.find(source), Found::Source(_, entry) if count_of(entry) >= u64::from(need))
     }
 
-    /// Looks at all entries without a branch: the kernel's verifier would follow every combination of them.
+    /// Entries are used from the first on, and never freed.
     #[inline(always)]
-    fn survey(&self, source: u64, need: u8) -> Survey {
+    fn find(&self, source: u64) -> Found {
         let tag = tag_of(source);
-        let mut found = Survey { mine: 0, free: 0, admitted: 0 };
         for (way, entry) in self.entries.iter().enumerate() {
-            found.mine |= is_zero((entry >> TAG_SHIFT) ^ tag) << way;
-            // A used entry has a tag, and that is not zero.
-            found.free |= is_zero(entry >> TAG_SHIFT) << way;
-            found.admitted |= is_below(u64::from(need), count_of(*entry) + 1) << way;
+            if entry >> TAG_SHIFT == tag {
+                return Found::Source(way, *entry);
+            }
+            if *entry == 0 {
+                return Found::Free(way);
+            }
         }
-        found
+        Found::Nothing
+    }
+
+    /// The first entry of a source that is not admitted, from this place on and around; this place where there is none.
+    #[inline(always)]
+    fn waiting_from(&self, first: usize, need: u8) -> usize {
+        for step in 0..WAYS {
+            let way = (first + step) % WAYS;
+            if count_of(self.entries[way]) < u64::from(need) {
+                return way;
+            }
+        }
+        first
     }
 }
 
-/// Entries of a set, one bit each.
-struct Survey {
-    /// With the source's tag.
-    mine: u32,
-    /// Never used.
-    free: u32,
-    /// Of an admitted source.
-    admitted: u32,
-}
-
-const ALL_WAYS: u32 = (1 << WAYS) - 1;
-
-/// The ways, turned so that way `first` comes lowest.
-#[inline(always)]
-const fn turn(ways: u32, first: u32) -> u32 {
-    (ways >> first | ways << (WAYS as u32 - first)) & ALL_WAYS
+/// What a set says of a source.
+enum Found {
+    /// It has this entry, in this place.
+    Source(usize, u64),
+    /// It has none; this place is free.
+    Free(usize),
+    /// It has none, and no place is free.
+    Nothing,
 }
 
 /// Where a source stands with the doorkeeper. The number is the entry's place in its set.

@@ -3,7 +3,7 @@
 //! UDP has no SYN, so direction is memory: a set-associative cache of flows, eight to a cache line. Without it a
 //! resolver's answers to a client's many ports would be a scan of that client.
 
-use super::branchless::{is_below, is_zero, lowest};
+use super::branchless::is_below;
 
 /// Flows remembered in one cache line.
 const WAYS: usize = 8;
@@ -46,13 +46,11 @@ impl FlowLine {
     /// is 1 and not 0, a flow that begins counts as answered from the start: nobody is to be told of its first answer.
     #[inline(always)]
     pub fn note(&mut self, flow: u64, forward: bool, quiet: u8, tick: u32, idle: u32) -> Flow {
-        let found = self.survey(flow, tick, idle);
         let now = u64::from(tick) & TICK_MASK;
-        if found.mine != 0 {
-            return self.again(lowest(found.mine), forward, now);
+        if let Some((way, entry)) = self.find(flow, now, idle) {
+            return self.again(way, entry, forward, now);
         }
-        // The age stands above the place, so the greatest names the oldest.
-        self.entries[(found.oldest & PLACE_MASK) as usize] =
+        self.entries[self.oldest(now, idle)] =
             tag_of(flow) << TAG_SHIFT | now << TICK_SHIFT | USED | u64::from(quiet) << 1 | u64::from(forward);
         Flow::First
     }
@@ -61,30 +59,38 @@ impl FlowLine {
     #[inline(always)]
     #[must_use]
     pub fn knows(&self, flow: u64, tick: u32, idle: u32) -> bool {
-        self.survey(flow, tick, idle).mine != 0
+        self.find(flow, u64::from(tick) & TICK_MASK, idle).is_some()
     }
 
-    /// Looks at all entries without a branch: the kernel's verifier would follow every combination of them.
+    /// The flow's live entry, and its place.
     #[inline(always)]
-    fn survey(&self, flow: u64, tick: u32, idle: u32) -> Survey {
+    fn find(&self, flow: u64, now: u64, idle: u32) -> Option<(usize, u64)> {
         let tag = tag_of(flow);
-        let now = u64::from(tick) & TICK_MASK;
-        let mut found = Survey { mine: 0, oldest: 0 };
         for (way, entry) in self.entries.iter().enumerate() {
-            let age = now.wrapping_sub(entry >> TICK_SHIFT) & TICK_MASK;
-            let live = is_below(age, u64::from(idle) + 1) & (entry >> USED_SHIFT) as u32 & 1;
-            found.mine |= (is_zero((entry >> TAG_SHIFT) ^ tag) & live) << way;
-            // A dead entry is older than any live one.
-            let rank = (age + (u64::from(live ^ 1) << TICK_BITS)) << PLACE_BITS | way as u64;
-            let older = 0u64.wrapping_sub(u64::from(is_below(found.oldest, rank)));
-            found.oldest ^= (found.oldest ^ rank) & older;
+            if entry >> TAG_SHIFT == tag && is_live(*entry, now, idle) != 0 {
+                return Some((way, *entry));
+            }
         }
-        found
+        None
+    }
+
+    /// The place of the entry that was not used for longest. Without a branch: the kernel's verifier would follow every order
+    /// that eight entries can have.
+    #[inline(always)]
+    fn oldest(&self, now: u64, idle: u32) -> usize {
+        let mut oldest = 0;
+        for (way, entry) in self.entries.iter().enumerate() {
+            // A dead entry is older than any live one. The age stands above the place, so the greatest names the oldest.
+            let dead = u64::from(is_live(*entry, now, idle) ^ 1);
+            let rank = (age_of(*entry, now) + (dead << TICK_BITS)) << PLACE_BITS | way as u64;
+            let older = 0u64.wrapping_sub(u64::from(is_below(oldest, rank)));
+            oldest ^= (oldest ^ rank) & older;
+        }
+        (oldest & PLACE_MASK) as usize
     }
 
     #[inline(always)]
-    fn again(&mut self, way: usize, forward: bool, now: u64) -> Flow {
-        let entry = self.entries[way];
+    fn again(&mut self, way: usize, entry: u64, forward: bool, now: u64) -> Flow {
         let same = (entry & FORWARD != 0) == forward;
         let state = match (same, entry & ANSWERED != 0) {
             (true, _) => Flow::Known,
@@ -95,18 +101,22 @@ impl FlowLine {
         let updated = (entry & !(TICK_MASK << TICK_SHIFT)) | now << TICK_SHIFT | answered;
         // Once a tick at most, so a busy flow's line stays shared between CPUs.
         if updated != entry {
-            self.entries[way] = updated;
+            self.entries[way % WAYS] = updated;
         }
         state
     }
 }
 
-/// What a line holds.
-struct Survey {
-    /// Live entries of the flow, one bit each.
-    mine: u32,
-    /// Age and place of the oldest entry.
-    oldest: u64,
+/// Ticks since an entry was used.
+#[inline(always)]
+const fn age_of(entry: u64, now: u64) -> u64 {
+    now.wrapping_sub(entry >> TICK_SHIFT) & TICK_MASK
+}
+
+/// 1 where an entry is used, and was so within `idle` ticks.
+#[inline(always)]
+const fn is_live(entry: u64, now: u64, idle: u32) -> u32 {
+    is_below(age_of(entry, now), idle as u64 + 1) & (entry >> USED_SHIFT) as u32 & 1
 }
 
 #[inline(always)]

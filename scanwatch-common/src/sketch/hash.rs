@@ -4,7 +4,7 @@
 //! MurmurHash3's 64-bit mixer (Appleby, 2011), whose every output bit depends on every input bit. BPF has 64-bit
 //! multiplication and no wider, which rules out the folded-multiply family.
 
-use crate::abi::Address;
+use crate::abi::{Address, Words};
 
 const FOLD: u64 = 0x9e37_79b9_7f4a_7c15;
 
@@ -32,9 +32,14 @@ impl Hasher {
     #[inline(always)]
     #[must_use]
     pub fn endpoint(self, address: &Address) -> Endpoint {
-        let value = u128::from_be_bytes(*address);
-        let (high, low) = ((value >> 64) as u64, value as u64);
-        Endpoint { state: fold(fold(self.seed, high), low) }
+        self.endpoint_of(Words::of(address))
+    }
+
+    /// The same of an address in words.
+    #[inline(always)]
+    #[must_use]
+    pub fn endpoint_of(self, address: Words) -> Endpoint {
+        Endpoint { state: fold(fold(self.seed, address.high), address.low) }
     }
 
     /// Hash of a port alone.
@@ -53,11 +58,18 @@ impl Endpoint {
         finish(self.state)
     }
 
+    /// Hash of the address with a word.
+    #[inline(always)]
+    #[must_use]
+    pub fn with(self, word: u64) -> u64 {
+        finish(fold(self.state, word))
+    }
+
     /// Hash of the address with a port.
     #[inline(always)]
     #[must_use]
     pub fn pair(self, port: u16) -> u64 {
-        finish(fold(self.state, u64::from(port) | 1 << 32))
+        self.with(u64::from(port) | 1 << 32)
     }
 }
 

@@ -8,6 +8,7 @@ mod distinct;
 mod estimate;
 mod flow;
 mod hash;
+mod index;
 mod port;
 
 pub(crate) use admission::WAYS as DOOR_WAYS;
@@ -16,4 +17,5 @@ pub use distinct::{Block, Sketch};
 pub use estimate::Estimate;
 pub use flow::{Flow, FlowLine};
 pub use hash::{Endpoint, Hasher};
+pub use index::{IndexLine, Seat};
 pub use port::PortSketch;

@@ -32,6 +32,11 @@ fn usual() -> CellKey {
     }
 }
 
+fn with_prefixes(internal: u8, external: u8) -> Settings {
+    let source_mask_v6 = [Settings::prefix(internal), Settings::prefix(external)];
+    Settings { source_mask_v6, ..Settings::DEFAULT }
+}
+
 #[test]
 fn a_cell_is_keyed_by_source_vlan_zone_service_and_technique() {
     let to = |port| ipv4(CLIENT, SERVER).carry(tcp(40_000, port));
@@ -101,10 +106,10 @@ proptest! {
         for (side, first) in [(Side::External, 0x2001_0db8_u128 << 96), (Side::Internal, 0xfd << 120)] {
             let source = first | source >> 32;
             let settings = match side {
-                Side::External => Settings { source_prefix_v6_external: prefix, ..Settings::DEFAULT },
-                Side::Internal => Settings { source_prefix_v6_internal: prefix, ..Settings::DEFAULT },
+                Side::External => with_prefixes(128, prefix),
+                Side::Internal => with_prefixes(prefix, 64),
             };
-            let settings = Settings { admit_internal: 1, admit_external: 1, ..settings };
+            let settings = Settings { admit: [1, 1], ..settings };
             let mut world = World::with(settings, Capacity::DEFAULT);
             let target = Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 7);
             world.see(&ether().carry(ipv6(Ipv6Addr::from(source), target).carry(tcp(40_000, 22))));
@@ -120,7 +125,7 @@ proptest! {
 
 #[test]
 fn an_ipv4_source_is_never_cut() {
-    let settings = Settings { source_prefix_v6_external: 1, admit_external: 1, ..Settings::DEFAULT };
+    let settings = Settings { admit: [2, 1], ..with_prefixes(128, 1) };
     let mut world = World::with(settings, Capacity::DEFAULT);
     world.see(&syn([192, 0, 2, 77], SERVER, 22));
     assert_eq!(world.tables.end_epoch()[0].1.source, mapped([192, 0, 2, 77]));
@@ -174,14 +179,14 @@ fn facts_are_of_the_novel_probes() {
     world.see(&from([2, 0, 0, 0, 0, 2], 63, 445, 5));
     world.see(&from([2, 0, 0, 0, 0, 3], 62, 445, 9));
     let facts = world.tables.end_epoch()[0].2.facts;
-    assert_eq!((facts.first_ns, facts.last_ns), (START_NS, START_NS + 1_000_000));
+    assert_eq!((facts.first_ns, facts.last_ns()), (START_NS, START_NS + 1_000_000));
     assert_eq!((facts.novelties, facts.size_sum, facts.size_squares), (2, 40 + 60, 40 * 40 + 60 * 60));
     assert_eq!((facts.interface, facts.mac, facts.ttl), (INTERFACE, [2, 0, 0, 0, 0, 2], 63));
 }
 
 #[test]
 fn a_full_side_refuses_cells_and_says_so_while_the_other_goes_on() {
-    let settings = Settings { admit_internal: 1, admit_external: 1, ..Settings::DEFAULT };
+    let settings = Settings { admit: [1, 1], ..Settings::DEFAULT };
     let capacity = Capacity { cells_max: [3, 2], ..Capacity::DEFAULT };
     let mut world = World::with(settings, capacity);
     for host in 1..=10 {

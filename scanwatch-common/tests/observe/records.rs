@@ -5,12 +5,13 @@ use crate::host_tables::{Capacity, HostTables};
 use crate::packets;
 use crate::world::{DNS, INTERFACE, OFFICE, SERVERS, SMB, START_NS, World, outside, syn};
 use scanwatch_common::abi::{
-    Address, Cell, CellKey, Novelty, Outcome, Settings, Side, Technique, mapped, port_bucket,
+    Address, Cell, CellKey, KeyedCell, Novelty, Outcome, Settings, Side, Technique, Words, mapped, port_bucket,
 };
 use scanwatch_common::counters::Counter;
 use scanwatch_common::observe::{Passage, Ports, Tables, observe};
 use scanwatch_common::ports::PortKey;
-use scanwatch_common::sketch::{DoorSet, FirstContact, FlowLine, Hasher, PortSketch};
+use scanwatch_common::sighting::Workspace;
+use scanwatch_common::sketch::{DoorSet, FirstContact, FlowLine, Hasher, IndexLine, PortSketch};
 use std::collections::HashMap;
 use std::net::Ipv6Addr;
 
@@ -114,7 +115,8 @@ struct Dirty(HostTables);
 
 impl Tables for Dirty {
     type Clock = u64;
-    type Record = Novelty;
+    type Settings = Settings;
+    type Workspace = Workspace;
 
     fn settings(&self) -> Settings {
         self.0.settings
@@ -125,7 +127,7 @@ impl Tables for Dirty {
     fn clock(&mut self) -> u64 {
         self.0.clock()
     }
-    fn zone(&mut self, address: &Address) -> u8 {
+    fn zone(&mut self, address: Words) -> u8 {
         self.0.zone(address)
     }
     fn service(&mut self, ports: Ports, port: u16) -> u8 {
@@ -137,19 +139,22 @@ impl Tables for Dirty {
     fn serving_line(&mut self, socket: u64) -> Option<&mut FlowLine> {
         self.0.serving_line(socket)
     }
-    fn door_set(&mut self, side: Side, source: u64) -> Option<&mut DoorSet> {
+    fn door_set(&mut self, side: u32, source: u64) -> Option<&mut DoorSet> {
         self.0.door_set(side, source)
     }
     fn port(&mut self, key: PortKey) -> Option<&mut PortSketch> {
         self.0.port(key)
     }
-    fn cell(&mut self, side: Side, key: &CellKey) -> Option<&mut Cell> {
-        self.0.cell(side, key)
+    fn index_line(&mut self, side: u32, hash: u64) -> Option<&mut IndexLine> {
+        self.0.index_line(side, hash)
     }
-    fn create_cell(&mut self, side: Side, key: &CellKey) -> Option<&mut Cell> {
-        self.0.create_cell(side, key)
+    fn cell(&mut self, side: u32, number: u32) -> Option<&mut KeyedCell> {
+        self.0.cell(side, number)
     }
-    fn record(&mut self) -> Option<Novelty> {
+    fn new_cell(&mut self, side: u32) -> Option<u32> {
+        self.0.new_cell(side)
+    }
+    fn workspace(&mut self) -> Option<Workspace> {
         let key = CellKey {
             source: [255; 16],
             vlan: [0xffff; 2],
@@ -158,7 +163,7 @@ impl Tables for Dirty {
             bucket: 255,
             contact: 255,
         };
-        Some(Novelty {
+        let record = Novelty {
             time_ns: u64::MAX,
             key,
             source: [255; 16],
@@ -176,13 +181,14 @@ impl Tables for Dirty {
             mac: [255; 6],
             side: 255,
             reserved: 255,
-        })
+        };
+        Some(Workspace { record, ..Workspace::EMPTY })
     }
-    fn emit(&mut self, side: Side, novelty: &Novelty) -> bool {
+    fn emit(&mut self, side: u32, novelty: &Novelty) -> bool {
         self.0.emit(side, novelty)
     }
-    fn first_contact(&mut self, side: Side, source: u64, way: usize) -> Option<&mut FirstContact> {
-        self.0.first_contact(side, source, way)
+    fn first_contact(&mut self, source: u64, way: usize) -> Option<&mut FirstContact> {
+        self.0.first_contact(source, way)
     }
     fn count_number(&mut self, number: u32) {
         self.0.count_number(number);
@@ -213,10 +219,11 @@ fn replay(records: &[Novelty], seed: u64) -> HashMap<CellKey, Cell> {
         cell.ports.insert(hasher.port(record.target_port));
         let facts = &mut cell.facts;
         facts.novelties += 1;
-        facts.size_sum += u64::from(record.length);
+        facts.size_sum += u32::from(record.length);
         facts.size_squares += u64::from(record.length).pow(2);
         facts.first_ns = if facts.first_ns == 0 { record.time_ns } else { facts.first_ns };
-        (facts.last_ns, facts.interface) = (record.time_ns, record.interface);
+        facts.lasted_us = ((record.time_ns - facts.first_ns) / 1_000) as u32;
+        facts.interface = record.interface;
         (facts.mac, facts.ttl) = (record.mac, record.ttl);
     }
     cells
@@ -262,7 +269,7 @@ fn a_scan_makes_few_records_however_many_packets_it_sends() {
 
 #[test]
 fn a_full_ring_is_counted_and_the_cell_counts_on() {
-    let settings = Settings { admit_internal: 1, ..Settings::DEFAULT };
+    let settings = Settings { admit: [1, 4], ..Settings::DEFAULT };
     let capacity = Capacity { novelties_max: [10, 0], ..Capacity::DEFAULT };
     let mut world = World::with(settings, capacity);
     for host in 0..100 {

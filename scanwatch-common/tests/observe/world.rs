@@ -42,7 +42,7 @@ impl World {
 
     /// A world in which every source is worth a cell from its first pair on.
     pub fn admitting() -> Self {
-        Self::with(Settings { admit_internal: 1, admit_external: 1, ..Settings::DEFAULT }, Capacity::DEFAULT)
+        Self::with(Settings { admit: [1, 1], ..Settings::DEFAULT }, Capacity::DEFAULT)
     }
 
     pub fn with(settings: Settings, capacity: Capacity) -> Self {

@@ -16,7 +16,7 @@ mod udp;
 mod whom;
 
 use crate::build::address;
-use scanwatch_common::abi::{self, Address, Novelty, Technique};
+use scanwatch_common::abi::{self, Address, Novelty, Technique, Words};
 use scanwatch_common::classify::{View, classify, refuse};
 use scanwatch_common::counters::Counter;
 use scanwatch_common::observe::Passage;
@@ -69,7 +69,7 @@ pub fn outcome(frame: &[u8]) -> Outcome {
     if contact.view == View::Target {
         std::mem::swap(&mut record.source, &mut record.target);
     }
-    if let Some(reason) = refuse(&seen, &record.source, &record.target) {
+    if let Some(reason) = refuse(&seen, Words::of(&record.source), Words::of(&record.target)) {
         return Err(reason);
     }
     Ok(Contacted {

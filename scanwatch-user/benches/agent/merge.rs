@@ -38,7 +38,7 @@ pub fn measure(effort: Effort) -> Result<Vec<Row>, String> {
         let merging = timed_ms(|| {
             for (key, cell) in &drained {
                 let (first, last) =
-                    (Timestamp::from_ns(cell.facts.first_ns), Timestamp::from_ns(cell.facts.last_ns));
+                    (Timestamp::from_ns(cell.facts.first_ns), Timestamp::from_ns(cell.facts.last_ns()));
                 office.engine.cell(Side::Internal, key, cell, first, last);
             }
         });
@@ -71,7 +71,7 @@ fn cell(office: &Office, source: u32, number: u32, epoch: u32) -> (CellKey, Cell
         cell.ports.insert(hasher.port(contact.1));
     }
     cell.facts.first_ns = office.now().as_ns() - 9_000_000_000;
-    cell.facts.last_ns = office.now().as_ns() - 1_000_000_000;
+    cell.facts.lasted_us = 8_000_000;
     cell.facts.mac = [2; 6];
     debug_assert_eq!(key.source, client(source));
     (key, cell)

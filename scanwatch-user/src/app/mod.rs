@@ -84,10 +84,6 @@ struct Agent<'a> {
     next_turn: Instant,
     /// When the running epoch began.
     epoch_began: Timestamp,
-    /// Cells drained since the start.
-    cells_drained: u64,
-    /// Cells the kernel gave up to make room for others, since the start.
-    cells_evicted: u64,
 }
 
 impl<'a> Agent<'a> {
@@ -105,8 +101,6 @@ impl<'a> Agent<'a> {
             quiet: Quiet::new(),
             next_turn: Instant::now(),
             epoch_began: now(),
-            cells_drained: 0,
-            cells_evicted: 0,
         })
     }
 
@@ -162,28 +156,22 @@ impl<'a> Agent<'a> {
 
     fn drain(&mut self) -> Result<()> {
         self.clock = WallClock::now();
-        let created = total(&self.kernel.counters()?, Counter::CellCreated);
         self.kernel.flip()?;
         // What the rings still hold is older than what is drained now.
         self.read_rings();
         let epoch_began = std::mem::replace(&mut self.epoch_began, now());
-        let Self { kernel, engine, clock, cells_drained, .. } = self;
+        let Self { kernel, engine, clock, .. } = self;
         kernel.drain(|drained| {
             let facts = &drained.cell.facts;
             let first = Timestamp::from_ns(clock.of(facts.first_ns));
-            let last = Timestamp::from_ns(clock.of(facts.last_ns));
-            engine.cell(drained.side, &drained.key, &drained.cell, first, last);
-            *cells_drained += 1;
+            let last = Timestamp::from_ns(clock.of(facts.last_ns()));
+            engine.cell(drained.side, &drained.key, drained.cell, first, last);
         })?;
         kernel.drain_ports(|key, sketch| engine.port(key, sketch, epoch_began))?;
-        // The kernel evicts in silence; but every cell that was created before the flip and not evicted is drained by
-        // now. A cell created while the copies were flipped may be drained uncounted, never the other way round.
-        self.cells_evicted = self.cells_evicted.max(created.saturating_sub(self.cells_drained));
         let counters = self.kernel.counters()?;
         self.engine.losses(Losses {
             ring_lost: total(&counters, Counter::RingLost),
             cells_refused: total(&counters, Counter::CellRefused),
-            cells_evicted: self.cells_evicted,
         });
         Ok(())
     }

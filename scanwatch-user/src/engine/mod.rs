@@ -96,8 +96,6 @@ pub struct Losses {
     pub ring_lost: u64,
     /// Cells that could not be made.
     pub cells_refused: u64,
-    /// Cells that were given up to make room for others: their sources are counted too low.
-    pub cells_evicted: u64,
 }
 
 /// The engine.

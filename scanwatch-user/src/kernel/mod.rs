@@ -5,10 +5,9 @@
 // Raw system calls and plain-bytes casts live here and nowhere else in user space; each block says why it holds.
 #![allow(unsafe_code)]
 
+mod arena;
 mod attach;
-mod batch;
 mod clock;
-mod drain;
 mod error;
 mod facts;
 mod grace;
@@ -21,11 +20,12 @@ mod ports;
 mod repeat;
 mod replay;
 mod ring;
+mod window;
 mod zones;
 
+pub use arena::DrainedCell;
 pub use attach::{Attachment, Mode};
 pub use clock::WallClock;
-pub use drain::{DrainedCell, Drainer};
 pub use error::KernelError;
 pub use facts::{INSTRUCTIONS_MAX, MAPS_BYTES_MAX, MapFacts, ProgramFacts};
 pub use learned::Learned;

@@ -8,18 +8,18 @@ use aya::programs::{SchedClassifier, TestRun, TestRunOptions, TestRunResult, Xdp
 use aya::util::KernelVersion;
 use aya::{Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
-use scanwatch_common::abi::{Cell, CellKey, Control, ServiceTable, Settings, Side, VERSION};
+use scanwatch_common::abi::{Control, ServiceTable, Settings, Side, VERSION};
 use scanwatch_common::counters::Counter;
 use scanwatch_common::ports::PortKey;
 use scanwatch_common::sketch::PortSketch;
 
+use super::arena::{Arena, DrainedCell};
 use super::attach::{EGRESS_PROGRAM, Hold, TC_PROGRAM, running};
-use super::drain::{DrainedCell, Drainer};
 use super::error::KernelError;
 use super::grace;
 use super::learned::Zones;
 use super::pod::Raw;
-use super::ports::{PortCopy, PortDrainer};
+use super::ports::PortTable;
 use super::ring::NoveltyRing;
 use super::zones::Room;
 use crate::policy::Policy;
@@ -29,15 +29,6 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/sc
 
 /// Oldest kernel that is supported, as major and minor version.
 pub const KERNEL_MIN: (u8, u8) = (6, 1);
-
-/// Names of the cell maps by side and copy.
-const CELLS: [(Side, [&str; 2]); 2] = [
-    (Side::Internal, ["CELLS_INTERNAL_0", "CELLS_INTERNAL_1"]),
-    (Side::External, ["CELLS_EXTERNAL_0", "CELLS_EXTERNAL_1"]),
-];
-
-/// Names of the port table's copies.
-const PORTS: [&str; 2] = ["PORTS_0", "PORTS_1"];
 
 /// Where `struct __sk_buff` of `linux/bpf.h` has `ingress_ifindex`; the kernel takes the rest for zero.
 const INGRESS_IFINDEX_AT: usize = 36;
@@ -56,10 +47,9 @@ pub struct Kernel {
     pub(super) zones: Zones,
     control: Array<MapData, Raw<Control>>,
     pub(super) state: Control,
-    cells: Vec<(Side, [OwnedFd; 2])>,
-    drainer: Drainer,
-    ports: [PortCopy; 2],
-    port_drainer: PortDrainer,
+    arena: Arena,
+    ports: PortTable,
+    pub(super) settings: Settings,
 }
 
 impl Kernel {
@@ -76,17 +66,9 @@ impl Kernel {
         options: Options,
     ) -> Result<Self, KernelError> {
         check_version(running())?;
-        let settings = settings(policy, options);
+        let settings = Settings { seed: options.seed.unwrap_or(Settings::SEED), ..policy.settings() };
         let mut loader = EbpfLoader::new();
-        for (side, names) in CELLS {
-            let size = match side {
-                Side::Internal => policy.limits.cells_internal,
-                Side::External => policy.limits.cells_external,
-            };
-            for name in names {
-                loader.map_max_entries(name, size);
-            }
-        }
+        Arena::size(&mut loader, &settings);
         let room = Room::beside(policy.zone_prefixes().len())?;
         for (name, size) in room.maps() {
             loader.map_max_entries(name, size);
@@ -100,22 +82,19 @@ impl Kernel {
         let zones = Zones::fill(&ebpf, room, policy)?;
         fill_services(&mut ebpf, policy)?;
         let control = Array::try_from(Map::Array(second(&ebpf, "CONTROL")?))?;
-        let cells = CELLS
-            .iter()
-            .map(|(side, [a, b])| Ok((*side, [cells_of(&ebpf, a)?, cells_of(&ebpf, b)?])))
-            .collect::<Result<_, KernelError>>()?;
-        let ports = [ports_of(&ebpf, PORTS[0])?, ports_of(&ebpf, PORTS[1])?];
+        let arena = Arena::of(&ebpf, &settings)?;
+        let ports = PortTable::of(&ebpf)?;
         let mut kernel = Self {
             ebpf,
             holds: HashMap::new(),
             zones,
             control,
             state: Control::default(),
-            cells,
-            drainer: Drainer::new(),
+            arena,
             ports,
-            port_drainer: PortDrainer::new(),
+            settings,
         };
+        kernel.state.activate(0, &settings);
         kernel.tell()?;
         Ok(kernel)
     }
@@ -128,27 +107,23 @@ impl Kernel {
     /// Ends the epoch: programs write to the other copy from now on. Blocks for some 20 milliseconds, until those that
     /// had begun with the old copy are done with it, so that [`Kernel::drain`] finds it at rest.
     pub fn flip(&mut self) -> Result<(), KernelError> {
-        self.state.active ^= 1;
+        self.state.activate(self.state.active ^ 1, &self.settings);
         self.state.tick = self.state.tick.wrapping_add(1);
         self.tell()?;
         grace::wait();
         Ok(())
     }
 
-    /// Takes every cell out of the copy that is not written to.
-    pub fn drain(&mut self, mut take: impl FnMut(DrainedCell)) -> Result<(), KernelError> {
-        let idle = (self.state.active ^ 1) as usize;
-        for (side, copies) in &self.cells {
-            self.drainer.drain(&copies[idle], *side, &mut take)?;
-        }
-        Ok(())
+    /// Takes every cell out of the copy that is not written to, internal sources first, in the order in which the cells came
+    /// to be.
+    pub fn drain(&mut self, take: impl FnMut(DrainedCell<'_>)) -> Result<(), KernelError> {
+        self.arena.drain(self.state.active ^ 1, take)
     }
 
     /// Takes the sketches of all ports that outsiders did something to out of the copy that is not written to, in the order
     /// of the ports.
     pub fn drain_ports(&mut self, take: impl FnMut(PortKey, &PortSketch)) -> Result<(), KernelError> {
-        let idle = (self.state.active ^ 1) as usize;
-        self.port_drainer.drain(&mut self.ports[idle], take)
+        self.ports.drain(self.state.active ^ 1, take)
     }
 
     /// Makes the packet's time the clock, nanoseconds; 0 gives the kernel its own clock back.
@@ -232,18 +207,6 @@ fn check_version(found: Option<KernelVersion>) -> Result<(), KernelError> {
     }
 }
 
-fn settings(policy: &Policy, options: Options) -> Settings {
-    let limits = &policy.limits;
-    Settings {
-        seed: options.seed.unwrap_or(Settings::SEED),
-        admit_internal: limits.admit_internal,
-        admit_external: limits.admit_external,
-        source_prefix_v6_internal: limits.source_prefix_v6_internal,
-        source_prefix_v6_external: limits.source_prefix_v6_external,
-        ..Settings::DEFAULT
-    }
-}
-
 fn fill_services(ebpf: &mut Ebpf, policy: &Policy) -> Result<(), KernelError> {
     let mut services: Array<_, Raw<ServiceTable>> = Array::try_from(map_mut(ebpf, "SERVICES")?)?;
     services.set(0, Raw(*policy.service_table()), 0)?;
@@ -266,20 +229,8 @@ fn missing(name: &str) -> KernelError {
     }
 }
 
-/// One copy of the cells. That its keys and values have the sizes of ours is what [`Drainer`] relies on.
-fn cells_of(ebpf: &Ebpf, name: &str) -> Result<OwnedFd, KernelError> {
-    let map = ebpf.map(name).ok_or_else(|| missing(name))?;
-    let _sizes_checked: aya::maps::HashMap<_, Raw<CellKey>, Raw<Cell>> = map.try_into()?;
-    descriptor(ebpf, name)
-}
-
-fn ports_of(ebpf: &Ebpf, name: &'static str) -> Result<PortCopy, KernelError> {
-    let pages = Array::try_from(Map::Array(second(ebpf, name)?))?;
-    Ok(PortCopy { descriptor: descriptor(ebpf, name)?, pages })
-}
-
-fn descriptor(ebpf: &Ebpf, name: &str) -> Result<OwnedFd, KernelError> {
-    let (Map::LruHashMap(data) | Map::HashMap(data) | Map::Array(data) | Map::RingBuf(data)) =
+pub(super) fn descriptor(ebpf: &Ebpf, name: &str) -> Result<OwnedFd, KernelError> {
+    let (Map::HashMap(data) | Map::Array(data) | Map::RingBuf(data)) =
         ebpf.map(name).ok_or_else(|| missing(name))?
     else {
         return Err(missing(name));

@@ -2,62 +2,55 @@
 
 use std::os::fd::OwnedFd;
 
-use aya::maps::{Array, MapData};
-use scanwatch_common::abi::PortPage;
+use aya::Ebpf;
+use aya::maps::{Array, Map};
+use scanwatch_common::abi::{PORT_PAGES, PortPage};
 use scanwatch_common::ports::PortKey;
 use scanwatch_common::sketch::PortSketch;
 
-use super::batch::{LOOKUP, Position, Step, batch};
 use super::error::KernelError;
+use super::object::{descriptor, second};
 use super::pod::Raw;
+use super::window::Window;
 
-/// Pages taken at once: 64 KiB.
-const BATCH: usize = 16;
+/// Name of the map.
+const PORTS: &str = "PORTS";
+/// Pages mapped at once, 1 MiB: what is mapped counts as the agent's memory, and it is mapped while it is emptied only.
+const WINDOW: u32 = 256;
 
-/// Buffers for draining, kept from epoch to epoch.
-pub(super) struct PortDrainer {
-    numbers: Vec<u32>,
-    pages: Vec<PortPage>,
+/// Both copies of the port table.
+pub(super) struct PortTable {
+    pages: OwnedFd,
 }
 
-impl PortDrainer {
-    pub(super) fn new() -> Self {
-        Self { numbers: vec![0; BATCH], pages: vec![PortPage::EMPTY; BATCH] }
+impl PortTable {
+    /// The map of a loaded object. That its values have the size of ours is what all below relies on.
+    pub(super) fn of(ebpf: &Ebpf) -> Result<Self, KernelError> {
+        let _size_checked: Array<_, Raw<PortPage>> = Array::try_from(Map::Array(second(ebpf, PORTS)?))?;
+        Ok(Self { pages: descriptor(ebpf, PORTS)? })
     }
 
-    /// Takes every sketch out of one copy, in the order of the ports. An array cannot be emptied as it is read; but nobody
-    /// writes to this copy, so pages that hold anything are overwritten.
+    /// Takes every sketch out of a copy that nobody writes to, in the order of the ports.
     pub(super) fn drain(
         &mut self,
-        copy: &mut PortCopy,
+        copy: u32,
         mut take: impl FnMut(PortKey, &PortSketch),
     ) -> Result<(), KernelError> {
-        let mut position = Position::Start;
-        loop {
-            let buffers = (&mut self.numbers[..], &mut self.pages[..]);
-            let (count, step) = batch(LOOKUP, &copy.descriptor, &mut position, buffers);
-            for (number, page) in self.numbers.iter().zip(&self.pages).take(count) {
+        let pages = PORT_PAGES as u32;
+        for first in (0..pages).step_by(WINDOW as usize) {
+            let mut window = Window::<PortPage>::map(&self.pages, copy * pages + first, WINDOW)
+                .map_err(|error| KernelError::of("drain the port table", &error))?;
+            for (page, number) in window.values().iter_mut().zip(first..) {
+                // Most pages hold nothing, and are not written to.
                 if *page == PortPage::EMPTY {
                     continue;
                 }
-                for (place, sketch) in page.ports.iter().enumerate().filter(|(_, sketch)| !sketch.is_empty())
-                {
-                    take(PortKey::at(*number, place), sketch);
+                for (place, sketch) in page.ports.iter().enumerate().filter(|(_, sketch)| !sketch.is_empty()) {
+                    take(PortKey::at(number, place), sketch);
                 }
-                copy.pages.set(*number, Raw(PortPage::EMPTY), 0)?;
-            }
-            match step {
-                Ok(Step::More | Step::TooSmall) => {}
-                Ok(Step::End) => return Ok(()),
-                Err(error) => return Err(KernelError::of("drain the port table", &error)),
+                *page = PortPage::EMPTY;
             }
         }
+        Ok(())
     }
-}
-
-/// One copy of the port table.
-pub(super) struct PortCopy {
-    pub(super) descriptor: OwnedFd,
-    /// The same map, whose value size aya has checked.
-    pub(super) pages: Array<MapData, Raw<PortPage>>,
 }

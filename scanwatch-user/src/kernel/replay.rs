@@ -18,7 +18,7 @@ impl Kernel {
     /// Ends the epoch, as [`Kernel::flip`], of which `epochs` have passed since the last flip. To be called only where
     /// nothing was ever attached: no program can be running then, and so there is nothing to wait for.
     pub fn flip_at_rest(&mut self, epochs: u32) -> Result<(), KernelError> {
-        self.state.active ^= 1;
+        self.state.activate(self.state.active ^ 1, &self.settings);
         self.state.tick = self.state.tick.wrapping_add(epochs);
         self.tell()
     }

@@ -18,7 +18,7 @@ pub use zone_table::{TablePlace, ZonePrefix, ZoneTable};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use scanwatch_common::abi::ServiceTable;
+use scanwatch_common::abi::{ServiceTable, Settings};
 
 /// Number of a zone in cell keys. Zone 0 is [`INTERNET`].
 pub type ZoneId = u8;
@@ -154,6 +154,20 @@ impl Policy {
     #[must_use]
     pub fn service(&self, service: ServiceId) -> Option<&Service> {
         usize::from(service).checked_sub(1).and_then(|i| self.services.get(i))
+    }
+
+    /// What the kernel programs are told once.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        let limits = &self.limits;
+        Settings {
+            admit: [limits.admit_internal, limits.admit_external],
+            source_mask_v6: [
+                Settings::prefix(limits.source_prefix_v6_internal),
+                Settings::prefix(limits.source_prefix_v6_external),
+            ],
+            ..Settings::with_cells([limits.cells_internal, limits.cells_external])
+        }
     }
 
     /// Service groups by port, as the kernel programs look them up.

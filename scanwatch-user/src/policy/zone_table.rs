@@ -2,7 +2,7 @@
 
 use std::cmp::min;
 
-use scanwatch_common::abi::{Address, is_mapped, mapped};
+use scanwatch_common::abi::{Address, Words, is_mapped, mapped};
 use scanwatch_common::zones::{self, Entry, LEAVES, PATH, ZoneNode, ZoneParts, ZonePath};
 
 /// Bits of ::ffff:0:0/96, in which IPv4 addresses lie.
@@ -103,7 +103,7 @@ impl ZoneTable {
     /// Zone of an address; 0, the internet, where no network holds it.
     #[must_use]
     pub fn zone_of(&self, address: &Address) -> u8 {
-        zones::zone_of(self, self.root(), address)
+        zones::zone_of(self, self.root(), Words::of(address))
     }
 
     /// The entry for addresses that agree in their first `at` bytes, of which these networks may hold some; `around` is the

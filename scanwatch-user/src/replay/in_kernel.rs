@@ -89,10 +89,10 @@ impl DataPlane for KernelPlane {
         if !self.was_touched {
             return Ok(());
         }
-        let mut drained: Vec<DrainedCell> = Vec::new();
-        self.kernel.drain(|cell| drained.push(cell))?;
-        drained.sort_unstable_by_key(|drained| (drained.side as u8, drained.key));
-        for DrainedCell { side, key, mut cell } in drained {
+        let mut drained: Vec<(Side, CellKey, Cell)> = Vec::new();
+        self.kernel.drain(|DrainedCell { side, key, cell }| drained.push((side, key, *cell)))?;
+        drained.sort_unstable_by_key(|(side, key, _)| (*side as u8, *key));
+        for (side, key, mut cell) in drained {
             cell.facts.interface = self.interfaces.get(&key).copied().unwrap_or(cell.facts.interface);
             take(side, &key, &cell);
         }

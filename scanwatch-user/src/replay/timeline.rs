@@ -47,7 +47,6 @@ pub struct Timeline<P> {
     is_news: bool,
     events: Vec<Record>,
     jumps_back: u64,
-    cells_drained: u64,
 }
 
 impl<P: DataPlane> Timeline<P> {
@@ -64,7 +63,6 @@ impl<P: DataPlane> Timeline<P> {
             is_news: false,
             events: Vec::new(),
             jumps_back: 0,
-            cells_drained: 0,
         }
     }
 
@@ -166,11 +164,10 @@ impl<P: DataPlane> Timeline<P> {
     }
 
     fn drain(&mut self, epochs: u32, ended_ns: u64) -> Result<(), KernelError> {
-        let Self { plane, engine, cells_drained, .. } = self;
+        let Self { plane, engine, .. } = self;
         plane.end_epoch(epochs, |side, key, cell| {
-            *cells_drained += 1;
             let facts = &cell.facts;
-            let (first, last) = (Timestamp::from_ns(facts.first_ns), Timestamp::from_ns(facts.last_ns));
+            let (first, last) = (Timestamp::from_ns(facts.first_ns), Timestamp::from_ns(facts.last_ns()));
             engine.cell(side, key, cell, first, last);
         })?;
         let began = Timestamp::from_ns(ended_ns.saturating_sub(EPOCH_NS));
@@ -180,8 +177,6 @@ impl<P: DataPlane> Timeline<P> {
         engine.losses(Losses {
             ring_lost: total(Counter::RingLost),
             cells_refused: total(Counter::CellRefused),
-            // Nothing is observed meanwhile: what was created and is not drained by now is gone.
-            cells_evicted: total(Counter::CellCreated).saturating_sub(*cells_drained),
         });
         Ok(())
     }

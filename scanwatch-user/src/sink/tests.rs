@@ -82,7 +82,7 @@ fn a_vertical_scan_in_full() {
         },
         "rule": { "name": "vertical_any", "ruleset": "scanwatch" },
         "scanwatch": {
-            "losses": { "cells_evicted": 0, "cells_refused": 0, "ring_lost": 0 },
+            "losses": { "cells_refused": 0, "ring_lost": 0 },
             "role": null,
             "role_verdict": null,
             "scan": {
@@ -349,7 +349,7 @@ fn a_flood_in_full() {
                     "sources": 1,
                 },
                 "incident": { "id": id },
-                "losses": { "cells_evicted": 0, "cells_refused": 0, "ring_lost": 0 },
+                "losses": { "cells_refused": 0, "ring_lost": 0 },
             },
         })
     );

@@ -121,7 +121,7 @@ fn left_in_kernel(veth: &mut Veth, mode: Mode, frames: &[Vec<u8>], raised: u64) 
     kernel.flip().expect("the copies are flipped");
     let (mut cells, mut records) = (BTreeMap::new(), Vec::new());
     let take = |cell: DrainedCell| {
-        cells.insert(cell.key, timeless(&cell.cell));
+        cells.insert(cell.key, timeless(cell.cell));
     };
     kernel.drain(take).expect("the cells are drained");
     for ring in &mut rings {
@@ -148,6 +148,6 @@ fn left_on_host(interface: u32, frames: &[Vec<u8>]) -> Left {
 }
 
 fn timeless(cell: &Cell) -> Cell {
-    assert!(cell.facts.first_ns > 0 && cell.facts.first_ns <= cell.facts.last_ns, "{:?}", cell.facts);
-    Cell { facts: CellFacts { first_ns: 0, last_ns: 0, ..cell.facts }, ..*cell }
+    assert!(cell.facts.first_ns > 0, "{:?}", cell.facts);
+    Cell { facts: CellFacts { first_ns: 0, lasted_us: 0, ..cell.facts }, ..*cell }
 }

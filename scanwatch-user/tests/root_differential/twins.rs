@@ -122,7 +122,7 @@ impl Twins {
         self.kernel.flip().expect("the copies are flipped");
         let mut drained = BTreeMap::new();
         let take = |cell: scanwatch::kernel::DrainedCell| {
-            let twice = drained.insert((cell.side as u8, cell.key), cell.cell);
+            let twice = drained.insert((cell.side as u8, cell.key), *cell.cell);
             assert!(twice.is_none(), "drained twice: {:?}", cell.key);
         };
         self.kernel.drain(take).expect("the cells are drained");

@@ -75,15 +75,8 @@ pub fn admitting() -> Policy {
 
 /// Tables on the host as the kernel's are under this policy and seed.
 pub fn host_tables(policy: &Policy, seed: Option<u64>) -> HostTables {
+    let settings = Settings { seed: seed.unwrap_or(Settings::SEED), ..policy.settings() };
     let limits = &policy.limits;
-    let settings = Settings {
-        seed: seed.unwrap_or(Settings::SEED),
-        admit_internal: limits.admit_internal,
-        admit_external: limits.admit_external,
-        source_prefix_v6_internal: limits.source_prefix_v6_internal,
-        source_prefix_v6_external: limits.source_prefix_v6_external,
-        ..Settings::DEFAULT
-    };
     let cells_max = [limits.cells_internal as usize, limits.cells_external as usize];
     let capacity = Capacity { cells_max, ..Capacity::DEFAULT };
     HostTables::new(settings, &policy.zone_prefixes(), policy.service_table(), capacity)

@@ -153,8 +153,11 @@ impl Sizes {
     /// Takes a cell's sums, where no probe was seen by itself.
     pub fn add_unless_known(&mut self, facts: &CellFacts) {
         if self.count == 0 {
-            *self =
-                Self { count: u64::from(facts.novelties), sum: facts.size_sum, squares: facts.size_squares };
+            *self = Self {
+                count: u64::from(facts.novelties),
+                sum: u64::from(facts.size_sum),
+                squares: facts.size_squares,
+            };
         }
     }
 

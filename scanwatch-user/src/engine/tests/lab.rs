@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use scanwatch_common::abi::{EPOCH_S, Settings};
+use scanwatch_common::abi::EPOCH_S;
 use scanwatch_common::counters::Counter;
 use scanwatch_common::observe::{Passage, observe};
 
@@ -63,11 +63,7 @@ pub struct Lab {
 
 impl Lab {
     pub fn new(policy: Policy) -> Self {
-        let settings = Settings {
-            admit_internal: policy.limits.admit_internal,
-            admit_external: policy.limits.admit_external,
-            ..Settings::DEFAULT
-        };
+        let settings = policy.settings();
         let tables =
             HostTables::new(settings, &policy.zone_prefixes(), policy.service_table(), Capacity::DEFAULT);
         let mut engine = Engine::new(Arc::new(policy));
@@ -140,7 +136,7 @@ impl Lab {
     fn end_epoch(&mut self) {
         for (side, key, cell) in self.tables.end_epoch() {
             let at = |ns| Timestamp::from_ns(ns);
-            self.engine.cell(side, &key, &cell, at(cell.facts.first_ns), at(cell.facts.last_ns));
+            self.engine.cell(side, &key, &cell, at(cell.facts.first_ns), at(cell.facts.last_ns()));
         }
         let epoch_ns = u64::from(EPOCH_S) * SECOND_NS;
         let began = Timestamp::from_ns(self.now_ns.saturating_sub(epoch_ns));
@@ -151,7 +147,6 @@ impl Lab {
         self.engine.losses(Losses {
             ring_lost,
             cells_refused: self.tables.counter(Counter::CellRefused),
-            cells_evicted: 0,
         });
     }
 
