@@ -76,6 +76,7 @@ impl<const N: usize> Fields for &[u8; N] {
 
     #[inline(always)]
     fn be64<const AT: usize>(self) -> u64 {
-        u64::from(self.be32::<AT>()) << 32 | u64::from(u32::from_be_bytes([self[AT + 4], self[AT + 5], self[AT + 6], self[AT + 7]]))
+        u64::from(self.be32::<AT>()) << 32
+            | u64::from(u32::from_be_bytes([self[AT + 4], self[AT + 5], self[AT + 6], self[AT + 7]]))
     }
 }

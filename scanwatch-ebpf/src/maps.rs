@@ -7,8 +7,8 @@ use aya_ebpf::Global;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, PerCpuArray, RingBuf};
 use scanwatch_common::abi::{
-    Address, CellsUsed, Control, DOOR_SETS_EXTERNAL, DOOR_SETS_INTERNAL, FIRST_CONTACTS, FLOW_LINES, KeyedCell,
-    PORT_PAGES, PortPage, SERVING_LINES, ServiceTable, Settings,
+    Address, CellsUsed, Control, DOOR_SETS_EXTERNAL, DOOR_SETS_INTERNAL, FIRST_CONTACTS, FLOW_LINES,
+    KeyedCell, PORT_PAGES, PortPage, SERVING_LINES, ServiceTable, Settings,
 };
 use scanwatch_common::counters::Counter;
 use scanwatch_common::sighting::Workspace;

@@ -142,12 +142,8 @@ pub struct Cell {
 
 impl Cell {
     /// A cell that has seen nothing; all its bytes are zero.
-    pub const EMPTY: Self = Self {
-        facts: CellFacts::NOTHING,
-        pairs: Sketch::EMPTY,
-        hosts: Sketch::EMPTY,
-        ports: Sketch::EMPTY,
-    };
+    pub const EMPTY: Self =
+        Self { facts: CellFacts::NOTHING, pairs: Sketch::EMPTY, hosts: Sketch::EMPTY, ports: Sketch::EMPTY };
 }
 
 /// A cell with its key, as it lies in memory: 25 cache lines, of which a probe that is no news reads four.

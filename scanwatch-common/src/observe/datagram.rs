@@ -57,7 +57,8 @@ pub(super) fn first_datagram<T: Tables>(space: &mut Workspace, tables: &mut T) -
     }
     let from_service =
         seen.source_port() < 1024 || tables.service(Ports::Udp, seen.source_port()) != OTHER_SERVICE;
-    let to_service = seen.target_port() < 1024 || tables.service(Ports::Udp, seen.target_port()) != OTHER_SERVICE;
+    let to_service =
+        seen.target_port() < 1024 || tables.service(Ports::Udp, seen.target_port()) != OTHER_SERVICE;
     if from_service && !to_service { Counter::UdpAnswerShape as u32 } else { CONTACT }
 }
 

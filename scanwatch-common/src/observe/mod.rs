@@ -61,6 +61,27 @@ impl Passage {
 /// costs more than all that an established connection's segment is asked.
 #[inline(always)]
 pub fn observe<P: Packet + ?Sized, T: Tables>(packet: &P, interface: u32, passage: Passage, tables: &mut T) {
+    observe_by(short_way, packet, interface, passage, tables);
+}
+
+/// The same without the short way, to which it must be equal in all but time: for tests.
+pub fn observe_by_the_long_way<P: Packet + ?Sized, T: Tables>(
+    packet: &P,
+    interface: u32,
+    passage: Passage,
+    tables: &mut T,
+) {
+    observe_by(|_: &P, _, _: &mut Workspace| UNKNOWN, packet, interface, passage, tables);
+}
+
+#[inline(always)]
+fn observe_by<P: Packet + ?Sized, T: Tables>(
+    short_way: impl FnOnce(&P, Passage, &mut Workspace) -> u32,
+    packet: &P,
+    interface: u32,
+    passage: Passage,
+    tables: &mut T,
+) {
     let Some(mut space) = tables.workspace() else {
         tables.count(Counter::CellRefused);
         return;
@@ -68,7 +89,7 @@ pub fn observe<P: Packet + ?Sized, T: Tables>(packet: &P, interface: u32, passag
     let space = space.borrow_mut();
     let mut outcome = short_way(packet, passage, space);
     if outcome == UNKNOWN {
-        outcome = long_way(packet, passage, space);
+        outcome = long_way::<P, T>(packet, passage, space);
     }
     if outcome == CONTACT {
         T::settle(space);
@@ -89,11 +110,12 @@ const FROM_NOBODY: u32 = Counter::SourceUnusable as u32;
 /// else the number of the counter by which the frame leaves. A function of its own, whose stack is free again when the contact
 /// is counted: the kernel gives 512 bytes to all functions that are under way together.
 #[inline(never)]
-fn long_way<P: Packet + ?Sized>(packet: &P, passage: Passage, space: &mut Workspace) -> u32 {
-    match parse::ethernet_for(packet, See { passage, seen: &mut space.seen }) {
-        Ok(()) => meet(packet, space),
-        Err(reason) => reason as u32,
+fn long_way<P: Packet + ?Sized, T: Tables>(packet: &P, passage: Passage, space: &mut Workspace) -> u32 {
+    if let Err(reason) = parse::ethernet_for(packet, See { passage, seen: &mut space.seen }) {
+        return reason as u32;
     }
+    T::settle(space);
+    meet(packet, space)
 }
 
 /// Classifies, and notes what was seen.

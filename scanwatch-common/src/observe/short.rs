@@ -111,9 +111,7 @@ fn ipv4<P: Packet + ?Sized>(
             let udp = Udp { source_port: h.be16::<20>(), target_port: h.be16::<22>(), payload: length - 28 };
             (Payload::Udp(udp), classify_udp(&udp))
         }
-        1 if h.u8::<20>() == 8 => {
-            (Payload::Icmp(Icmp { kind: 8, code: 0 }), Ok(Contact::ECHO))
-        }
+        1 if h.u8::<20>() == 8 => (Payload::Icmp(Icmp { kind: 8, code: 0 }), Ok(Contact::ECHO)),
         _ => return UNKNOWN,
     };
     let contact = match contact {

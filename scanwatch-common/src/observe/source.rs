@@ -33,7 +33,11 @@ impl Parties {
     pub(super) fn new(side: u32, source: Words, target: Words, settings: &Settings) -> Self {
         let hasher = Hasher::new(settings.seed);
         // One address of IPv4 is one machine.
-        let mask = if source.is_mapped() { Settings::prefix(128) } else { settings.source_mask_v6[side as usize & 1] };
+        let mask = if source.is_mapped() {
+            Settings::prefix(128)
+        } else {
+            settings.source_mask_v6[side as usize & 1]
+        };
         let counts_as = Words { high: source.high & mask.high, low: source.low & mask.low };
         let source = hasher.endpoint_of(counts_as);
         let target_is = target;

@@ -13,7 +13,11 @@ pub(super) fn parse<P: Packet + ?Sized, R: Reader>(packet: &P, found: Found<R>) 
     let at = found.network_at;
     let p = packet.fields::<PACKET>(at).ok_or(Counter::Truncated)?;
     // Ethernet, IPv4, addresses of six and four bytes.
-    if p.be16::<0>() != ETHERNET || p.be16::<2>() != super::ethernet::IPV4 || p.u8::<4>() != 6 || p.u8::<5>() != 4 {
+    if p.be16::<0>() != ETHERNET
+        || p.be16::<2>() != super::ethernet::IPV4
+        || p.u8::<4>() != 6
+        || p.u8::<5>() != 4
+    {
         return Err(Counter::Malformed);
     }
     found.carries(Payload::Arp(p.be16::<6>()), at)

@@ -110,11 +110,11 @@ pub(super) fn parse<P: Packet + ?Sized, R: Reader>(
         ICMP | ICMPV6 if (protocol == ICMPV6) == is_v6 => {
             let h = within::<P, ICMP_HEADER>(packet, part)?;
             if is_unreachable(h.u8::<0>(), h.u8::<1>(), is_v6) {
-                let quote =
-                    quote::parse(packet, part.at + ICMP_HEADER, part.length - ICMP_HEADER, is_v6)?;
+                let quote = quote::parse(packet, part.at + ICMP_HEADER, part.length - ICMP_HEADER, is_v6)?;
                 return found.carries(Payload::Unreachable(quote), part.at);
             }
-            if is_v6 && matches!(h.u8::<0>(), SOLICITATION | ADVERTISEMENT) && part.length < NEIGHBOUR_MESSAGE {
+            if is_v6 && matches!(h.u8::<0>(), SOLICITATION | ADVERTISEMENT) && part.length < NEIGHBOUR_MESSAGE
+            {
                 return Err(Counter::Malformed);
             }
             let icmp = Icmp { kind: h.u8::<0>(), code: h.u8::<1>() };

@@ -3,7 +3,6 @@
 //! After TinyLFU's doorkeeper (Einziger et al., 2017). A flood of forged sources, one packet each, stays in a small
 //! array of cache lines and never reaches the cell maps; it costs one line a packet and evicts no scanner.
 
-
 /// Sources remembered in one cache line.
 pub(crate) const WAYS: usize = 8;
 const TAG_SHIFT: u32 = 36;

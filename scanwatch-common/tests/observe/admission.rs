@@ -80,8 +80,7 @@ fn one_pair_by_several_techniques_counts_once_for_each() {
 #[test]
 fn what_admits_is_configured_by_side() {
     for (need_internal, need_external) in [(1, 15), (15, 1), (3, 6)] {
-        let settings =
-            Settings { admit: [need_internal, need_external], ..Settings::DEFAULT };
+        let settings = Settings { admit: [need_internal, need_external], ..Settings::DEFAULT };
         let mut world = World::with(settings, Capacity::DEFAULT);
         let mut needed = |source: [u8; 4]| {
             let novel = |port| world.see(&syn(source, SERVER, port)).contains(&Counter::Novel);

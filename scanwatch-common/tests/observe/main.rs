@@ -24,5 +24,6 @@ mod passage;
 mod ports;
 mod quiet;
 mod records;
+mod short;
 mod udp;
 mod world;

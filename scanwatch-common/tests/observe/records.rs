@@ -5,7 +5,8 @@ use crate::host_tables::{Capacity, HostTables};
 use crate::packets;
 use crate::world::{DNS, INTERFACE, OFFICE, SERVERS, SMB, START_NS, World, outside, syn};
 use scanwatch_common::abi::{
-    Address, Cell, CellKey, KeyedCell, Novelty, Outcome, Settings, Side, Technique, Words, mapped, port_bucket,
+    Address, Cell, CellKey, KeyedCell, Novelty, Outcome, Settings, Side, Technique, Words, mapped,
+    port_bucket,
 };
 use scanwatch_common::counters::Counter;
 use scanwatch_common::observe::{Passage, Ports, Tables, observe};

@@ -62,9 +62,14 @@ impl Arena {
     }
 
     /// Takes every cell out of a copy that nobody writes to, in the order in which they came to be.
-    pub(super) fn drain(&mut self, copy: u32, mut take: impl FnMut(DrainedCell<'_>)) -> Result<(), KernelError> {
+    pub(super) fn drain(
+        &mut self,
+        copy: u32,
+        mut take: impl FnMut(DrainedCell<'_>),
+    ) -> Result<(), KernelError> {
         for side in [Side::Internal, Side::External] {
-            self.drain_side(copy, side, &mut take).map_err(|error| KernelError::of("drain the cells", &error))?;
+            self.drain_side(copy, side, &mut take)
+                .map_err(|error| KernelError::of("drain the cells", &error))?;
         }
         Ok(())
     }
@@ -77,7 +82,8 @@ impl Arena {
     ) -> io::Result<()> {
         let number = copy * 2 + side as u32;
         let Raw(used) = self.used.get(&number, 0).map_err(io::Error::other)?;
-        let (cells, lines) = (begin_and_size(self.sizes.0, copy, side), begin_and_size(self.sizes.1, copy, side));
+        let (cells, lines) =
+            (begin_and_size(self.sizes.0, copy, side), begin_and_size(self.sizes.1, copy, side));
         let used = used.asked.min(u64::from(cells.1)) as u32;
         if used == 0 {
             return Ok(());

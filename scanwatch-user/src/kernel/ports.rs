@@ -45,7 +45,8 @@ impl PortTable {
                 if *page == PortPage::EMPTY {
                     continue;
                 }
-                for (place, sketch) in page.ports.iter().enumerate().filter(|(_, sketch)| !sketch.is_empty()) {
+                for (place, sketch) in page.ports.iter().enumerate().filter(|(_, sketch)| !sketch.is_empty())
+                {
                     take(PortKey::at(number, place), sketch);
                 }
                 *page = PortPage::EMPTY;

@@ -144,10 +144,7 @@ impl Lab {
             self.engine.port(key, &sketch, began);
         }
         let ring_lost = self.tables.counter(Counter::RingLost);
-        self.engine.losses(Losses {
-            ring_lost,
-            cells_refused: self.tables.counter(Counter::CellRefused),
-        });
+        self.engine.losses(Losses { ring_lost, cells_refused: self.tables.counter(Counter::CellRefused) });
     }
 
     /// The end of the agent: a last drain, and the end of every incident.

@@ -347,10 +347,7 @@ fn statistics_have_the_names_that_others_read() {
     assert_eq!(statistics["incidents"]["vertical"], serde_json::json!({ "open": 1, "total": 1 }));
     assert_eq!(statistics["incidents"]["refused"], 0);
     assert_eq!(statistics["sources"], serde_json::json!({ "tracked": 2, "dropped": 0 }));
-    assert_eq!(
-        statistics["losses"],
-        serde_json::json!({ "ring_lost": 0, "cells_refused": 0 })
-    );
+    assert_eq!(statistics["losses"], serde_json::json!({ "ring_lost": 0, "cells_refused": 0 }));
     assert_eq!(statistics["roles"], serde_json::json!([]));
     assert_eq!(
         statistics["services_from_outside"][0],
