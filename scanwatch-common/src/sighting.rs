@@ -189,7 +189,7 @@ impl Sighting {
     #[inline(always)]
     pub(crate) fn answered(&mut self) {
         let contact = CellKey::contact_of(Technique::Udp, Outcome::Answered);
-        self.kind = self.kind & !0xff | contact as u64;
+        self.kind = self.kind & !0xff | u64::from(contact);
         self.ports = self.ports & !(0xffff << 48) | (Counter::UdpAnswered as u64) << 48;
     }
 
@@ -198,7 +198,7 @@ impl Sighting {
     pub(crate) fn turn(&mut self) {
         self.kind |= 1 << 8;
         let ends = self.ports as u32;
-        self.ports = self.ports >> 32 << 32 | ends.rotate_left(16) as u64;
+        self.ports = self.ports >> 32 << 32 | u64::from(ends.rotate_left(16));
     }
 }
 

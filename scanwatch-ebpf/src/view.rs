@@ -2,6 +2,7 @@
 
 use core::arch::asm;
 
+use aya_ebpf::bindings::{__sk_buff, xdp_md};
 use aya_ebpf::helpers::bpf_skb_pull_data;
 use aya_ebpf::programs::{TcContext, XdpContext};
 use scanwatch_common::packet::{Fields, Packet};
@@ -65,26 +66,41 @@ impl Fields for At {
 }
 
 /// The value, of which the verifier knows no more than the mask: what it knows of a sum with something unknown is nothing,
-/// also when the unknown is taken away again.
+/// also when the unknown is taken away again. Both are the same number, read twice.
 #[inline(always)]
-fn forget<const MASK: usize>(value: usize, unknown: &usize) -> usize {
-    // SAFETY: both are reads of a live value; volatile, so that the compiler does not see that they are the same.
-    let (there, back) = unsafe { (core::ptr::read_volatile(unknown), core::ptr::read_volatile(unknown)) };
+const fn forget<const MASK: usize>(value: usize, there: usize, back: usize) -> usize {
     (value ^ there ^ back) & MASK
+}
+
+/// Reads a field of a context anew: pointers into the packet are not kept, for what the verifier knows of them on one
+/// way keeps it from seeing that it has been on another already; and they would take registers. In assembly, for the compiler
+/// would keep the field's address in a register, which the verifier refuses of contexts.
+macro_rules! anew {
+    ($context:expr, $structure:ty, $field:ident) => {{
+        let number: u64;
+        // SAFETY: the context is the one the kernel called us with; the field is a plain number of four bytes.
+        unsafe {
+            asm!(
+                "{number} = *(u32 *)({context} + {offset})",
+                number = out(reg) number,
+                context = in(reg) $context,
+                offset = const { core::mem::offset_of!($structure, $field) },
+                options(nostack, preserves_flags),
+            );
+        }
+        number as usize
+    }};
 }
 
 /// A packet at the XDP hook. Of a multi-buffer packet, the first buffer, which holds the headers.
 pub struct XdpView {
-    data: usize,
-    end: usize,
-    /// Any number of which the verifier knows nothing.
-    unknown: usize,
+    context: *mut xdp_md,
 }
 
 impl XdpView {
     #[inline(always)]
-    pub fn new(ctx: &XdpContext) -> Self {
-        Self { data: ctx.data(), end: ctx.data_end(), unknown: ctx.rx_queue_index() as usize }
+    pub const fn new(ctx: &XdpContext) -> Self {
+        Self { context: ctx.ctx }
     }
 }
 
@@ -93,42 +109,38 @@ impl Packet for XdpView {
 
     #[inline(always)]
     fn fields<const N: usize>(&self, offset: usize) -> Option<At> {
-        at::<N>(self.data, self.end, offset)
+        at::<N>(anew!(self.context, xdp_md, data), anew!(self.context, xdp_md, data_end), offset)
     }
 
     #[inline(always)]
     fn forget<const MASK: usize>(&self, value: usize) -> usize {
-        forget::<MASK>(value, &self.unknown)
+        forget::<MASK>(
+            value,
+            anew!(self.context, xdp_md, rx_queue_index),
+            anew!(self.context, xdp_md, rx_queue_index),
+        )
     }
 }
 
 /// A packet at the TC hook.
 pub struct SkbView {
-    data: usize,
-    end: usize,
-    /// As above.
-    unknown: usize,
-    /// Tag control information, and above it whether there is any: as an option, half of it would be undefined, which the
-    /// verifier does not let us move.
-    tag: u32,
+    context: *mut __sk_buff,
 }
 
 impl SkbView {
     /// `None` where the kernel has no memory to make the headers linear.
     #[inline(always)]
     pub fn new(ctx: &TcContext) -> Option<Self> {
-        let skb = ctx.skb.skb;
+        let context = ctx.skb.skb;
         let wanted = ctx.len().min(LINEAR_BYTES);
         if (ctx.data_end() as u32).wrapping_sub(ctx.data() as u32) < wanted {
             // SAFETY: the context is the one the kernel called us with.
-            let pulled = unsafe { bpf_skb_pull_data(skb, wanted) };
+            let pulled = unsafe { bpf_skb_pull_data(context, wanted) };
             if pulled != 0 {
                 return None;
             }
         }
-        // SAFETY: as above; the fields are plain numbers.
-        let tag = unsafe { u32::from((*skb).vlan_present != 0) << 16 | (*skb).vlan_tci & 0xffff };
-        Some(Self { data: ctx.data(), end: ctx.data_end(), unknown: ctx.len() as usize, tag })
+        Some(Self { context })
     }
 }
 
@@ -137,16 +149,17 @@ impl Packet for SkbView {
 
     #[inline(always)]
     fn fields<const N: usize>(&self, offset: usize) -> Option<At> {
-        at::<N>(self.data, self.end, offset)
+        at::<N>(anew!(self.context, __sk_buff, data), anew!(self.context, __sk_buff, data_end), offset)
     }
 
     #[inline(always)]
     fn forget<const MASK: usize>(&self, value: usize) -> usize {
-        forget::<MASK>(value, &self.unknown)
+        forget::<MASK>(value, anew!(self.context, __sk_buff, len), anew!(self.context, __sk_buff, len))
     }
 
     #[inline(always)]
     fn stripped_tag(&self) -> Option<u16> {
-        (self.tag >> 16 != 0).then_some(self.tag as u16)
+        (anew!(self.context, __sk_buff, vlan_present) != 0)
+            .then(|| anew!(self.context, __sk_buff, vlan_tci) as u16)
     }
 }

@@ -15,7 +15,7 @@ pub fn refuse(seen: &Sighting, source: Words, target: Words) -> Option<Counter> 
     if seen.technique() == Technique::Arp as u8 {
         // Sender = target announces; sender 0.0.0.0 or :: probes for a duplicate (RFC 5227, RFC 4862); 169.254/16 is
         // looked for by every machine without DHCP (RFC 3927).
-        let link_local = target.is_mapped() && target.low >> 16 & 0xffff == 169 << 8 | 254;
+        let link_local = target.is_mapped() && target.low >> 16 & 0xffff == 0xa9fe;
         let own = useless || is_nobody(target) || link_local;
         return match (own, seen.is(Outcome::Tried)) {
             (false, _) => None,

@@ -61,7 +61,7 @@ impl Passage {
 /// costs more than all that an established connection's segment is asked.
 #[inline(always)]
 pub fn observe<P: Packet + ?Sized, T: Tables>(packet: &P, interface: u32, passage: Passage, tables: &mut T) {
-    observe_by(short_way, packet, interface, passage, tables);
+    observe_by::<true, P, T>(packet, interface, passage, tables);
 }
 
 /// The same without the short way, to which it must be equal in all but time: for tests.
@@ -71,12 +71,11 @@ pub fn observe_by_the_long_way<P: Packet + ?Sized, T: Tables>(
     passage: Passage,
     tables: &mut T,
 ) {
-    observe_by(|_: &P, _, _: &mut Workspace| UNKNOWN, packet, interface, passage, tables);
+    observe_by::<false, P, T>(packet, interface, passage, tables);
 }
 
 #[inline(always)]
-fn observe_by<P: Packet + ?Sized, T: Tables>(
-    short_way: impl FnOnce(&P, Passage, &mut Workspace) -> u32,
+fn observe_by<const SHORT: bool, P: Packet + ?Sized, T: Tables>(
     packet: &P,
     interface: u32,
     passage: Passage,
@@ -87,7 +86,7 @@ fn observe_by<P: Packet + ?Sized, T: Tables>(
         return;
     };
     let space = space.borrow_mut();
-    let mut outcome = short_way(packet, passage, space);
+    let mut outcome = if SHORT { short_way(packet, passage, space) } else { UNKNOWN };
     if outcome == UNKNOWN {
         outcome = long_way::<P, T>(packet, passage, space);
     }
