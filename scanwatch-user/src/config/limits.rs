@@ -7,7 +7,7 @@ use super::error::Fault;
 use super::read::Section;
 use crate::policy::Limits;
 
-/// Fewer cells would evict each other within one epoch of a small network; a cell takes one and a half kilobytes, in
+/// Fewer cells would be refused within one epoch of a small network; a cell takes one and a half kilobytes, in
 /// each of two copies, so more would take gigabytes.
 const CELLS: (u32, u32) = (256, 1_048_576);
 /// The doorkeeper has four bits to count the pairs of a source.
