@@ -85,7 +85,7 @@ macro_rules! anew {
                 number = out(reg) number,
                 context = in(reg) $context,
                 offset = const { core::mem::offset_of!($structure, $field) },
-                options(nostack, preserves_flags),
+                options(readonly, nostack, preserves_flags),
             );
         }
         number as usize

@@ -47,6 +47,8 @@ pub struct Contact {
 impl Contact {
     /// An ICMP echo request.
     pub(crate) const ECHO: Self = Self::tried(Technique::Icmp, 0, 0);
+    /// An ARP request, or a neighbour solicitation.
+    pub(crate) const LOOKED_FOR: Self = Self::tried(Technique::Arp, 0, 0);
 
     #[inline(always)]
     const fn tried(technique: Technique, source_port: u16, target_port: u16) -> Self {

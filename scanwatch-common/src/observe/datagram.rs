@@ -11,7 +11,7 @@ use crate::sketch::{Flow, Hasher};
 
 /// Tells the first datagram of a flow, and its first answer, from all others: [`CONTACT`] for these two, else the number of
 /// the counter by which the frame leaves. On a stack of its own: the kernel gives 512 bytes to all functions that are under way together.
-#[inline(never)]
+#[inline(always)]
 pub(super) fn first_datagram<T: Tables>(space: &mut Workspace, tables: &mut T) -> u32 {
     let Workspace { seen, source, target, .. } = space;
     let settings = tables.settings();

@@ -81,21 +81,35 @@ fn observe_by<const SHORT: bool, P: Packet + ?Sized, T: Tables>(
     passage: Passage,
     tables: &mut T,
 ) {
-    let Some(mut space) = tables.workspace() else {
-        tables.count(Counter::CellRefused);
-        return;
+    let short = if SHORT { short_way(packet, passage, tables) } else { Err(UNKNOWN) };
+    let known = match short {
+        Err(UNKNOWN) => at_length(packet, passage, tables),
+        known => known,
     };
-    let space = space.borrow_mut();
-    let mut outcome = if SHORT { short_way(packet, passage, space) } else { UNKNOWN };
-    if outcome == UNKNOWN {
-        outcome = long_way::<P, T>(packet, passage, space);
-    }
-    if outcome == CONTACT {
-        T::settle(space);
-        tables.begin();
-        outcome = second_look(packet, interface, space, tables);
-    }
+    let outcome = match known {
+        Ok(mut space) => {
+            let space = space.borrow_mut();
+            T::settle(space);
+            tables.begin();
+            second_look(packet, interface, space, tables)
+        }
+        Err(reason) => reason,
+    };
     tables.count_number(outcome);
+}
+
+/// The long way to a workspace.
+#[inline(always)]
+fn at_length<P: Packet + ?Sized, T: Tables>(
+    packet: &P,
+    passage: Passage,
+    tables: &mut T,
+) -> Result<T::Workspace, u32> {
+    let Some(mut space) = tables.workspace() else { return Err(Counter::CellRefused as u32) };
+    match long_way::<P, T>(packet, passage, space.borrow_mut()) {
+        CONTACT => Ok(space),
+        reason => Err(reason),
+    }
 }
 
 /// The frame tells of a contact: it leaves by none of the counters yet.

@@ -50,7 +50,7 @@ impl FlowLine {
         if let Some((way, entry)) = self.find(flow, now, idle) {
             return self.again(way, entry, forward, now);
         }
-        self.entries[self.oldest(now, idle)] =
+        self.entries[self.oldest()] =
             tag_of(flow) << TAG_SHIFT | now << TICK_SHIFT | USED | u64::from(quiet) << 1 | u64::from(forward);
         Flow::First
     }
@@ -74,17 +74,16 @@ impl FlowLine {
         None
     }
 
-    /// The place of the entry that was not used for longest. Without a branch: the kernel's verifier would follow every order
-    /// that eight entries can have.
+    /// The place of the entry that was not used for longest: its low word is the smallest, for the tick of last use stands
+    /// highest in it, and an entry never used is zero. (Ticks begin anew after five years; then a line gives up the wrong
+    /// flow for some minutes.)
     #[inline(always)]
-    fn oldest(&self, now: u64, idle: u32) -> usize {
-        let mut oldest = 0;
+    fn oldest(&self) -> usize {
+        let mut oldest = u64::MAX;
         for (way, entry) in self.entries.iter().enumerate() {
-            // A dead entry is older than any live one. The age stands above the place, so the greatest names the oldest.
-            let dead = u64::from(is_live(*entry, now, idle) ^ 1);
-            let rank = (age_of(*entry, now) + (dead << TICK_BITS)) << PLACE_BITS | way as u64;
-            let older = 0u64.wrapping_sub(u64::from(is_below(oldest, rank)));
-            oldest ^= (oldest ^ rank) & older;
+            // The word stands above the place, so the smallest names the oldest.
+            let rank = (entry & u64::from(u32::MAX)) << PLACE_BITS | way as u64;
+            oldest = if rank < oldest { rank } else { oldest };
         }
         (oldest & PLACE_MASK) as usize
     }

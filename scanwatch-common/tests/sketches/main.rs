@@ -4,6 +4,7 @@ mod door;
 mod error;
 mod flow;
 mod frozen;
+mod index;
 mod inputs;
 mod laws;
 mod port;
