@@ -6,6 +6,7 @@
 
 #[path = "../../../scanwatch-common/tests/build/mod.rs"]
 mod build;
+mod drain;
 mod idle;
 mod latency;
 mod memory;
@@ -41,12 +42,13 @@ const QUICK: Effort = Effort { sources: 4_096, runs: 3, idle_s: 3, scans: 8 };
 /// Rows that are measured together: their names, and how.
 type Group = (&'static [&'static str], fn(Effort) -> Result<Vec<Row>, String>);
 
-/// All groups; those from [`NEEDS_ROOT`] on run the agent.
-const GROUPS: [Group; 6] = [
+/// All groups; those from [`NEEDS_ROOT`] on load the programs, or run the agent.
+const GROUPS: [Group; 7] = [
     (merge::NAMES, merge::measure),
     (verdicts::OFFICE, verdicts::office),
     (verdicts::SUSPECTS, verdicts::suspects),
     (memory::NAMES, memory::measure),
+    (drain::NAMES, drain::measure),
     (idle::NAMES, idle::measure),
     (latency::NAMES, latency::measure),
 ];
@@ -69,7 +71,7 @@ fn main() -> ExitCode {
         }
         eprintln!("  {}", names.join(", "));
         let measured = if number >= NEEDS_ROOT && !geteuid().is_root() {
-            Err("this runs the agent in a network namespace and needs root: run it with sudo".to_owned())
+            Err("this loads the kernel programs and needs root: run it with sudo".to_owned())
         } else {
             measure(effort)
         };

@@ -1,6 +1,4 @@
 //! What an epoch ends with: the cells that were drained are merged into their sources' windows.
-//!
-//! How long draining itself takes is a matter of the kernel's maps, and measured beside them.
 
 use scanwatch::engine::Timestamp;
 use scanwatch_common::abi::{Cell, CellKey, Outcome, Settings, Side, Technique};
