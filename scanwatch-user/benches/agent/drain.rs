@@ -1,9 +1,8 @@
 //! What an epoch ends with, before its cells are merged: they are taken out of the kernel. Beside it, what it takes to ask the
 //! kernel for the same cells one by one.
 
-use aya::maps::{Array, Map, MapData};
 use scanwatch::kernel::{Kernel, Options};
-use scanwatch_common::abi::KeyedCell;
+use scanwatch_common::abi::Side;
 use scanwatch_common::counters::Counter;
 
 use super::Effort;
@@ -15,9 +14,6 @@ use super::support::{admitting, count};
 pub const NAMES: &[&str] = &["drain_65536_cells"];
 
 const TARGET_MS: f64 = 30.0;
-/// Name of the map, and bytes of its values.
-const CELLS: &str = "CELLS";
-const CELL_BYTES: usize = size_of::<KeyedCell>();
 
 /// Fills the cells by the loaded program, and drains them.
 pub fn measure(effort: Effort) -> Result<Vec<Row>, String> {
@@ -26,10 +22,8 @@ pub fn measure(effort: Effort) -> Result<Vec<Row>, String> {
     let mut policy = admitting();
     policy.limits.cells_internal = cells;
     let mut kernel = Kernel::load(&policy, Options::default()).map_err(text)?;
-    let values = values(&kernel)?;
     let (mut drains, mut singles) = (Vec::new(), Vec::new());
     for _ in 0..effort.runs {
-        // The copy that is written to in the first run is the first one, in the second the second.
         for source in 0..cells {
             let frame = ether().carry(ipv4(inside(source), [10, 0, 1, 7]).carry(tcp(40_000, 445)));
             kernel.run(&frame).map_err(text)?;
@@ -37,7 +31,7 @@ pub fn measure(effort: Effort) -> Result<Vec<Row>, String> {
         kernel.flip().map_err(text)?;
         singles.push(timed_ms(|| {
             for number in 0..cells {
-                std::hint::black_box(values.get(&number, 0).ok());
+                std::hint::black_box(kernel.idle_cell(Side::Internal, number).ok());
             }
         }));
         let mut drained = 0;
@@ -58,12 +52,4 @@ pub fn measure(effort: Effort) -> Result<Vec<Row>, String> {
             .at_most(TARGET_MS)
             .against(quantile(&singles, 0.5)),
     ])
-}
-
-/// The map of cells as any program may open it.
-fn values(kernel: &Kernel) -> Result<Array<MapData, [u8; CELL_BYTES]>, String> {
-    let maps = kernel.maps().map_err(|error| error.to_string())?;
-    let map = maps.iter().find(|map| map.name == CELLS).ok_or("there is no map of cells")?;
-    let data = MapData::from_id(map.id).map_err(|error| error.to_string())?;
-    Array::try_from(Map::Array(data)).map_err(|error| error.to_string())
 }

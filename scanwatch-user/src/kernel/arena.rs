@@ -36,6 +36,8 @@ pub struct DrainedCell<'a> {
 /// The cells of both sides and copies.
 pub(super) struct Arena {
     cells: OwnedFd,
+    /// The same map, for system calls.
+    single: Array<MapData, Raw<KeyedCell>>,
     index: OwnedFd,
     used: Array<MapData, Raw<CellsUsed>>,
     /// Cells and lines of the index that a copy has of each side.
@@ -51,9 +53,9 @@ impl Arena {
 
     /// The maps of a loaded object. That their values have the sizes of ours is what all below relies on.
     pub(super) fn of(ebpf: &Ebpf, settings: &Settings) -> Result<Self, KernelError> {
-        let _cells_checked: Array<_, Raw<KeyedCell>> = Array::try_from(Map::Array(second(ebpf, CELLS)?))?;
         let _index_checked: Array<_, Raw<IndexLine>> = Array::try_from(Map::Array(second(ebpf, INDEX)?))?;
         Ok(Self {
+            single: Array::try_from(Map::Array(second(ebpf, CELLS)?))?,
             cells: descriptor(ebpf, CELLS)?,
             index: descriptor(ebpf, INDEX)?,
             used: Array::try_from(Map::Array(second(ebpf, USED)?))?,
@@ -72,6 +74,12 @@ impl Arena {
                 .map_err(|error| KernelError::of("drain the cells", &error))?;
         }
         Ok(())
+    }
+
+    /// One cell of a side and copy, which stays where it is, by a system call.
+    pub(super) fn look_up(&self, copy: u32, side: Side, number: u32) -> Result<KeyedCell, KernelError> {
+        let (begin, _) = begin_and_size(self.sizes.0, copy, side);
+        Ok(self.single.get(&(begin + number), 0)?.0)
     }
 
     fn drain_side(

@@ -33,8 +33,6 @@ pub struct ProgramFacts {
 pub struct MapFacts {
     /// Name.
     pub name: String,
-    /// The kernel's number for it.
-    pub id: u32,
     /// What it takes of the kernel's memory, bytes.
     pub kernel_bytes: u64,
 }
@@ -44,11 +42,11 @@ impl Kernel {
     pub fn maps(&self) -> Result<Vec<MapFacts>, KernelError> {
         let mut maps = Vec::new();
         for (name, map) in self.ebpf.maps() {
-            let (id, kernel_bytes) = facts(map).map_err(|detail| KernelError::Refused {
+            let kernel_bytes = kernel_bytes(map).map_err(|detail| KernelError::Refused {
                 what: "tell the size of a map",
                 detail: format!("{name}: {detail}"),
             })?;
-            maps.push(MapFacts { name: name.to_owned(), id, kernel_bytes });
+            maps.push(MapFacts { name: name.to_owned(), kernel_bytes });
         }
         maps.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         Ok(maps)
@@ -72,9 +70,8 @@ impl Kernel {
     }
 }
 
-/// A map's number, and what it takes, by the kernel's account of its descriptor (proc(5)); before Linux 6.4 that is a lower
-/// bound.
-fn facts(map: &Map) -> Result<(u32, u64), String> {
+/// What a map takes, by the kernel's account of its descriptor (proc(5)); before Linux 6.4 that is a lower bound.
+fn kernel_bytes(map: &Map) -> Result<u64, String> {
     let (Map::Array(data)
     | Map::DevMap(data)
     | Map::HashMap(data)
@@ -86,11 +83,6 @@ fn facts(map: &Map) -> Result<(u32, u64), String> {
     };
     let path = format!("/proc/self/fdinfo/{}", data.fd().as_fd().as_raw_fd());
     let text = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
-    let value = |name: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(name));
-        line.map(str::trim).ok_or_else(|| format!("{path} has no line `{name}`"))
-    };
-    let id = value("map_id:")?.parse().map_err(|_| format!("{path} has no number of the map"))?;
-    let bytes = value("memlock:")?.parse().map_err(|_| format!("{path} has no size of the map"))?;
-    Ok((id, bytes))
+    let bytes = text.lines().find_map(|line| line.strip_prefix("memlock:"));
+    bytes.and_then(|bytes| bytes.trim().parse().ok()).ok_or_else(|| format!("{path} has no line `memlock`"))
 }

@@ -8,7 +8,7 @@ use aya::programs::{SchedClassifier, TestRun, TestRunOptions, TestRunResult, Xdp
 use aya::util::KernelVersion;
 use aya::{Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
-use scanwatch_common::abi::{Control, ServiceTable, Settings, Side, VERSION};
+use scanwatch_common::abi::{Control, KeyedCell, ServiceTable, Settings, Side, VERSION};
 use scanwatch_common::counters::Counter;
 use scanwatch_common::ports::PortKey;
 use scanwatch_common::sketch::PortSketch;
@@ -118,6 +118,11 @@ impl Kernel {
     /// to be.
     pub fn drain(&mut self, take: impl FnMut(DrainedCell<'_>)) -> Result<(), KernelError> {
         self.arena.drain(self.state.active ^ 1, take)
+    }
+
+    /// The cell with this number of the copy that is not written to, which stays there: what draining is measured against.
+    pub fn idle_cell(&self, side: Side, number: u32) -> Result<KeyedCell, KernelError> {
+        self.arena.look_up(self.state.active ^ 1, side, number)
     }
 
     /// Takes the sketches of all ports that outsiders did something to out of the copy that is not written to, in the order
