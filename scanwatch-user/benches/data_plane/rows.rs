@@ -123,22 +123,29 @@ fn probes() -> Vec<Row> {
                 COUNTED,
             )
         },
+        Row { cells_external: Some(131_072), ..crowd("syn_65536_sources", CROWD, Some(150.0), 4) },
+        Row { cells_external: Some(131_072), ..crowd("syn_65536_new_pairs", CROWD_TO_ALL, None, 24) },
         Row {
-            warm_up: 8_000_000,
-            cells_external: Some(131_072),
-            ..varying(
-                "syn_65536_sources",
-                "SYNs of 65,536 sources outside, at random, to 16 hosts inside; room for 131,072 cells",
-                150.0,
-                syn(SCANNER),
-                &[
-                    address(IPV4_SOURCE, Ipv4Addr::new(198, 18, 0, 0), 16, 0),
-                    address(IPV4_TARGET, Ipv4Addr::new(10, 2, 0, 0), 4, 32),
-                ],
-                COUNTED,
-            )
+            ways_out: &[Counter::NotNovel, Counter::Novel, Counter::CellRefused],
+            ..crowd("syn_65536_cells_full", CROWD_WITHOUT_ROOM, None, 4)
         },
     ]
+}
+
+const CROWD: &str = "SYNs of 65,536 sources outside, at random, to 16 hosts inside; room for 131,072 cells";
+const CROWD_TO_ALL: &str =
+    "the same to hosts at random of 16 million: most tell something, and nobody reads the records";
+const CROWD_WITHOUT_ROOM: &str = "the same to 16 hosts, with the default room for 8,192 cells";
+
+/// SYNs of many sources that have cells, to as many hosts as so many bits tell apart.
+fn crowd(name: &'static str, what: &'static str, target_ns: Option<f64>, host_bits: u32) -> Row {
+    let frame = ether().padded().carry(ipv4(FAR_SERVER, SERVER).carry(tcp(50_000, 445).flags(SYN)));
+    let targets = if host_bits == 24 { Ipv4Addr::new(10, 0, 0, 0) } else { Ipv4Addr::new(10, 2, 0, 0) };
+    let fields = [
+        address(IPV4_SOURCE, Ipv4Addr::new(198, 18, 0, 0), 16, 0),
+        address(IPV4_TARGET, targets, host_bits, 32),
+    ];
+    Row { target_ns, warm_up: 8_000_000, ..varying(name, what, 0.0, frame, &fields, COUNTED) }
 }
 
 fn floods() -> Vec<Row> {
@@ -153,6 +160,7 @@ fn floods() -> Vec<Row> {
             NOT_ADMITTED,
         )
     };
+    let inside_too = "SYNs to one port of one server, each of another source inside, at random of 16 million";
     let v6 = ipv6(Ipv6Addr::new(0x2a00, 0, 0, 0, 0, 0, 0, 1), SERVER_V6);
     vec![
         forged(
@@ -177,6 +185,17 @@ fn floods() -> Vec<Row> {
             "null_flood",
             "TCP without flags to one port of one server, each of another source outside",
         ),
+        Row {
+            target_ns: None,
+            ..varying(
+                "syn_spoofed_inside",
+                inside_too,
+                0.0,
+                frame(tcp(50_000, 80).flags(SYN)),
+                &[inside(IPV4_SOURCE), source_port(IPV4_PORTS, 15, 80)],
+                NOT_ADMITTED,
+            )
+        },
     ]
 }
 

@@ -3,6 +3,7 @@
 //! The measuring is done by scanwatch's own benchmarks, each a program that prints one JSON object a row on standard
 //! output. Here they are given what they need, and their rows become a table and a file.
 
+mod machine;
 mod row;
 mod table;
 
@@ -61,7 +62,7 @@ pub fn run(wanted: &Wanted) -> Result<()> {
             failed.push(format!("{bench}: {error:#}"));
         }
     }
-    print(&table::render(&rows))?;
+    print(&format!("{}\n{}\n", table::render(&rows), machine::describe()))?;
     if let Some(file) = &wanted.json {
         fs::write(file, row::array(&rows))
             .with_context(|| format!("{} cannot be written", file.display()))?;
