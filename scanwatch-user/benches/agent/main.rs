@@ -13,6 +13,7 @@ mod memory;
 mod merge;
 mod office;
 mod row;
+mod scale;
 #[path = "../../tests/support/mod.rs"]
 mod support;
 mod verdicts;
@@ -43,16 +44,18 @@ const QUICK: Effort = Effort { sources: 4_096, runs: 3, idle_s: 3, scans: 8 };
 type Group = (&'static [&'static str], fn(Effort) -> Result<Vec<Row>, String>);
 
 /// All groups; those from [`NEEDS_ROOT`] on load the programs, or run the agent.
-const GROUPS: [Group; 7] = [
+const GROUPS: [Group; 9] = [
     (merge::NAMES, merge::measure),
+    (scale::ZONES, scale::zones),
     (verdicts::OFFICE, verdicts::office),
     (verdicts::SUSPECTS, verdicts::suspects),
     (memory::NAMES, memory::measure),
+    (scale::MAPS, scale::maps),
     (drain::NAMES, drain::measure),
     (idle::NAMES, idle::measure),
     (latency::NAMES, latency::measure),
 ];
-const NEEDS_ROOT: usize = 4;
+const NEEDS_ROOT: usize = 5;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
