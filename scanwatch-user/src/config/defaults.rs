@@ -167,6 +167,8 @@ impl Default for Policy {
             directions: DIRECTIONS,
             thresholds: THRESHOLDS,
             limits: LIMITS,
+            sinks: Vec::new(),
+            state_directory: None,
         }
     }
 }

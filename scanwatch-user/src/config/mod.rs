@@ -11,6 +11,8 @@ mod network;
 mod read;
 mod roles;
 mod services;
+mod sinks;
+mod state;
 mod thresholds;
 mod time;
 
@@ -33,8 +35,18 @@ use crate::policy::{Direction, Policy, Treatment};
 /// Largest file that is read, bytes: a thousand times an ordinary one, and a bound for special files without end.
 pub const FILE_BYTES_MAX: u64 = 4 << 20;
 
-const KEYS: [&str; 8] =
-    ["interface", "zone", "services", "sensitive_services", "role", "directions", "thresholds", "limits"];
+const KEYS: [&str; 10] = [
+    "interface",
+    "zone",
+    "services",
+    "sensitive_services",
+    "role",
+    "directions",
+    "thresholds",
+    "limits",
+    "sink",
+    "state",
+];
 
 /// Reads a configuration file; without one, the defaults.
 pub fn load(path: Option<&Path>) -> Result<Policy, ConfigError> {
@@ -136,6 +148,8 @@ fn policy(text: &str, lines: &Lines) -> Result<Policy, Fault> {
         directions: interfaces::directions(&top)?,
         thresholds: thresholds::thresholds(&top)?,
         limits: limits::limits(&top)?,
+        sinks: sinks::sinks(&top)?,
+        state_directory: state::directory(&top)?,
     })
 }
 
@@ -146,7 +160,7 @@ fn not_toml(text: &str, lines: &Lines, error: &toml::de::Error) -> Fault {
     let span = error.span().unwrap_or(0..0);
     let line = lines.of(span.start);
     let message = match text.get(span) {
-        Some(key @ ("interface" | "zone" | "role")) if error.message() == DUPLICATE => {
+        Some(key @ ("interface" | "zone" | "role" | "sink")) if error.message() == DUPLICATE => {
             format!("`{key}` is given twice; begin each with [[{key}]], in double brackets")
         }
         Some(key) if error.message() == DUPLICATE => {

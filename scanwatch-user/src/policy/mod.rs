@@ -6,16 +6,19 @@
 mod direction;
 mod network;
 mod role;
+mod sink;
 mod thresholds;
 mod zone_table;
 
 pub use direction::{Direction, Directions, Treatment};
 pub use network::Network;
 pub use role::{Role, RoleKind, Schedule};
+pub use sink::{ClientCertificate, FilePlan, Secret, SinkPlan, SpoolPlan, TlsPlan, TransportPlan, WhenFull};
 pub use thresholds::{BlockLimit, DistributedLimit, Limit, Sight, SurgeLimit, Thresholds, WaysInLimit};
 pub use zone_table::{TablePlace, ZonePrefix, ZoneTable};
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use scanwatch_common::abi::{ServiceTable, Settings};
@@ -116,6 +119,10 @@ pub struct Policy {
     pub thresholds: Thresholds,
     /// Sizes.
     pub limits: Limits,
+    /// Where alerts go; empty means standard output.
+    pub sinks: Vec<SinkPlan>,
+    /// Where spools and open incidents are kept, where that is configured.
+    pub state_directory: Option<PathBuf>,
 }
 
 impl Policy {

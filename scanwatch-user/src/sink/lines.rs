@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{Format, Observer, Sink, ecs, text};
+use super::{Format, Observer, Sink};
 use crate::engine::Record;
 
 /// Writes records, each as a line.
@@ -23,10 +23,7 @@ impl<W: Write> Lines<W> {
 impl<W: Write> Sink for Lines<W> {
     fn write(&mut self, record: &Record) -> io::Result<bool> {
         // In one piece: another program may write to the same place.
-        let mut line = match self.format {
-            Format::Ecs => serde_json::to_vec(&ecs::record(record, &self.observer))?,
-            Format::Text => text::record(record).into_bytes(),
-        };
+        let mut line = self.format.write(&record.into(), &self.observer);
         line.push(b'\n');
         is_open(self.writer.write_all(&line).and_then(|()| self.writer.flush()))
     }

@@ -1,26 +1,25 @@
-//! Where records go, and in which form.
+//! Where messages go, and in which form.
+//!
+//!     record → message → form → spool → transport → receiver
+//!
+//! The forms are in [`format`], the ways to a receiver in [`transport`]. A sink is one form and one way.
 
-pub mod ecs;
+mod envelope;
+pub mod format;
 mod lines;
+mod message;
 #[cfg(test)]
 mod tests;
-pub mod text;
+pub mod transport;
 
+pub use envelope::Envelope;
+pub use format::{Format, ecs, text};
 pub use lines::Lines;
+pub use message::{Dropped, Message};
 
 use std::io;
 
 use crate::engine::Record;
-
-/// The form of records.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
-    /// Elastic Common Schema, one JSON document a line.
-    #[default]
-    Ecs,
-    /// One line a person reads: time, severity, what happened, and the evidence in short.
-    Text,
-}
 
 /// Who observed: what a record says about this program and its machine.
 #[derive(Clone, Debug, PartialEq, Eq)]

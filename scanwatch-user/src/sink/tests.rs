@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Format, Lines, Observer, Sink, ecs, text};
+use super::{Format, Lines, Message, Observer, Sink, ecs, text};
 use crate::engine::tests::lab::{Lab, host_in, network, policy, service};
 use crate::engine::{IncidentEvent, Kind, Record};
 use crate::policy::{INTERNET, Role, RoleKind};
@@ -307,10 +307,10 @@ fn a_flood_in_full() {
     }
     lab.wait(5.0);
     let [flood] = &lab.floods[..] else { panic!("{:?}", lab.floods) };
-    let line = text::record(&Record::Flood(Box::new(flood.clone())));
+    let line = text::message(&Message::Flood(&flood));
     assert!(line.contains(&format!("Z critical flood-detected: {} [", flood.reason)), "{line}");
     assert!(line.ends_with(&format!("[sources 10.1.7.2; incident {}]", flood.id)), "{line}");
-    let mut found = ecs::record(&Record::Flood(Box::new(flood.clone())), &observer());
+    let mut found = ecs::message(&Message::Flood(&flood), &observer());
     let id = found["scanwatch"]["incident"]["id"].as_str().unwrap().to_owned();
     assert_eq!(found["event"]["id"], format!("{id}-1"));
     for time in ["start", "end", "duration", "id"] {

@@ -7,21 +7,25 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
+use super::Message;
 use super::ecs::mac_name;
 use crate::engine::{
-    FloodEvent, IncidentEvent, Kind, Record, Snapshot, Target, Timestamp, attack_techniques, ip_of,
-    technique_names,
+    FloodEvent, IncidentEvent, Kind, Snapshot, Target, Timestamp, attack_techniques, ip_of, technique_names,
 };
 
 /// Targets that are named.
 const LISTED_MAX: usize = 5;
 
-/// The line of a record, without its end.
+/// The line of a message, without its end.
 #[must_use]
-pub fn record(record: &Record) -> String {
-    match record {
-        Record::Incident(event) => incident(event),
-        Record::Flood(event) => flood(event),
+pub fn message(message: &Message) -> String {
+    match message {
+        Message::Incident(event) => incident(event),
+        Message::Flood(event) => flood(event),
+        Message::Dropped(dropped) => {
+            let name = message.severity().name();
+            escaped(&begin(dropped.at, name, message.action(), &dropped.reason))
+        }
     }
 }
 

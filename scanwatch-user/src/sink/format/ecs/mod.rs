@@ -1,5 +1,6 @@
 //! Records as documents of the Elastic Common Schema, with the fields that scanwatch adds under `scanwatch`.
 
+mod dropped;
 mod flood;
 
 use std::collections::BTreeSet;
@@ -8,22 +9,23 @@ use std::net::IpAddr;
 use scanwatch_common::sketch::Estimate;
 use serde_json::{Map, Value, json};
 
-use super::Observer;
+use super::{Message, Observer};
 use crate::engine::{
-    IncidentEvent, Record, Scanner, Snapshot, Timestamp, Visibility, attack_techniques, ip_of,
-    technique_names, transport,
+    IncidentEvent, Scanner, Snapshot, Timestamp, Visibility, attack_techniques, ip_of, technique_names,
+    transport,
 };
 use crate::policy::Direction;
 
 /// The version of the schema that is followed.
 pub const ECS_VERSION: &str = "8.17.0";
 
-/// The document of a record.
+/// The document of a message.
 #[must_use]
-pub fn record(record: &Record, observer: &Observer) -> Value {
-    match record {
-        Record::Incident(event) => incident(event, observer),
-        Record::Flood(event) => flood::record(event, observer),
+pub fn message(message: &Message, observer: &Observer) -> Value {
+    match message {
+        Message::Incident(event) => incident(event, observer),
+        Message::Flood(event) => flood::record(event, observer),
+        Message::Dropped(dropped) => dropped::record(dropped, observer),
     }
 }
 
