@@ -64,15 +64,23 @@ pub struct RunArgs {
     /// The form of the records.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+    /// Keep what outlives a restart in this directory: open incidents, and what sinks have yet to deliver.
+    ///
+    /// Without it, the configured directory; else $STATE_DIRECTORY; else /var/lib/scanwatch where there are sinks.
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
     /// Print the counters to standard error on exit.
     #[arg(long)]
     pub stats: bool,
 }
 
 impl RunArgs {
-    /// The configuration of the file, with the interfaces of the command line where it names any.
+    /// The configuration of the file, with the interfaces and the state directory of the command line where it names any.
     pub fn policy(&self) -> Result<Policy, ConfigError> {
         let mut policy = config::load(self.config.as_deref())?;
+        if let Some(directory) = &self.state_dir {
+            policy.state_directory = Some(directory.clone());
+        }
         if !self.interfaces.is_empty() {
             policy.interfaces = chosen(&self.interfaces, &policy.interfaces);
         }
@@ -138,6 +146,8 @@ pub fn check(file: &Path) -> Result<String, ConfigError> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use clap::CommandFactory as _;
     use clap::error::ErrorKind;
 
@@ -169,6 +179,16 @@ mod tests {
         assert_eq!((args.config, args.interfaces.len(), args.stats), (None, 0, false));
         assert_eq!(args.format, Format::Ecs);
         assert_eq!(run("scanwatch run --format text").format, Format::Text);
+    }
+
+    #[test]
+    fn state_directory_of_the_command_line_comes_before_the_configured_one() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"[state]\ndirectory = \"/srv/a\"\n").unwrap();
+        let mut args = RunArgs { config: Some(file.path().to_path_buf()), ..RunArgs::default() };
+        assert_eq!(args.policy().unwrap().state_directory.as_deref(), Some(Path::new("/srv/a")));
+        args.state_dir = run("scanwatch run --state-dir /srv/b").state_dir;
+        assert_eq!(args.policy().unwrap().state_directory.as_deref(), Some(Path::new("/srv/b")));
     }
 
     #[test]

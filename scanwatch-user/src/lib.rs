@@ -14,3 +14,4 @@ pub mod kernel;
 pub mod policy;
 pub mod replay;
 pub mod sink;
+pub mod state;
