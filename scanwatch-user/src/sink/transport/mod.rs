@@ -12,6 +12,7 @@ use crate::policy::{SinkPlan, TransportPlan};
 
 mod file;
 mod stdout;
+pub mod tls;
 
 /// The transport of a sink. Nothing is opened yet: what is missing shows at the first delivery, and is tried again.
 #[must_use]
