@@ -2,7 +2,10 @@
 //! its standard has no place for.
 
 pub mod ecs;
+pub mod template;
 pub mod text;
+
+pub use template::Template;
 
 use super::{Message, Observer};
 
