@@ -8,6 +8,8 @@ mod envelope;
 pub mod format;
 mod lines;
 mod message;
+mod outlet;
+mod spool;
 #[cfg(test)]
 mod tests;
 pub mod transport;
@@ -16,6 +18,7 @@ pub use envelope::Envelope;
 pub use format::{Format, ecs, text};
 pub use lines::Lines;
 pub use message::{Dropped, Message};
+pub use outlet::{Meter, Outlets, Pace, Reading};
 
 use std::io;
 

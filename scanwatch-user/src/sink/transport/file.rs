@@ -22,7 +22,6 @@ const MODE: u32 = 0o640;
 pub struct File {
     plan: FilePlan,
     open: Option<Open>,
-    lines: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -49,23 +48,19 @@ impl File {
     /// A file, not opened yet.
     #[must_use]
     pub fn new(plan: FilePlan) -> Self {
-        Self { plan, open: None, lines: Vec::new() }
+        Self { plan, open: None }
     }
 
     fn write(&mut self, batch: &[Envelope]) -> io::Result<()> {
         self.rotate_if_due()?;
-        self.lines.clear();
-        for envelope in batch {
-            self.lines.extend_from_slice(&envelope.payload);
-            self.lines.push(b'\n');
-        }
+        let lines = super::lines(batch);
         let open = match &mut self.open {
             Some(open) => open,
             closed => closed.insert(Open::append(&self.plan.path)?),
         };
-        let written = open.file.write_all(&self.lines).and_then(|()| open.file.sync_data());
+        let written = open.file.write_all(&lines).and_then(|()| open.file.sync_data());
         match written {
-            Ok(()) => open.bytes += self.lines.len() as u64,
+            Ok(()) => open.bytes += lines.len() as u64,
             Err(_) => {
                 // Half a line is no message: what was not written as a whole is taken back, and written again.
                 let _ = open.file.set_len(open.bytes);

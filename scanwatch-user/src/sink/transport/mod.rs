@@ -18,7 +18,7 @@ pub mod tls;
 #[must_use]
 pub fn of(plan: &SinkPlan) -> Box<dyn Transport> {
     match &plan.transport {
-        TransportPlan::Stdout => Box::new(stdout::Stdout::default()),
+        TransportPlan::Stdout => Box::new(stdout::Stdout),
         TransportPlan::File(file) => Box::new(file::File::new(file.clone())),
     }
 }
@@ -58,6 +58,16 @@ pub trait Transport: Send {
     fn close(&mut self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))
     }
+}
+
+/// Messages as lines.
+fn lines(batch: &[Envelope]) -> Vec<u8> {
+    let mut lines = Vec::with_capacity(batch.iter().map(|envelope| envelope.payload.len() + 1).sum());
+    for envelope in batch {
+        lines.extend_from_slice(&envelope.payload);
+        lines.push(b'\n');
+    }
+    lines
 }
 
 /// How much one delivery takes at most.
@@ -112,12 +122,14 @@ pub struct Outage {
     pub why: String,
     /// The receiver asked for this much time (RFC 9110, section 10.2.3).
     pub retry_after: Option<Duration>,
+    /// It never will, as long as this process runs.
+    pub is_final: bool,
 }
 
 impl Outage {
     /// An outage for this reason; the sink chooses when to try again.
     #[must_use]
     pub fn new(why: impl Into<String>) -> Self {
-        Self { why: why.into(), retry_after: None }
+        Self { why: why.into(), retry_after: None, is_final: false }
     }
 }

@@ -10,13 +10,11 @@ use crate::sink::Envelope;
 
 /// Standard output.
 #[derive(Debug, Default)]
-pub struct Stdout {
-    lines: Vec<u8>,
-}
+pub struct Stdout;
 
 impl Transport for Stdout {
     fn batch_max(&self) -> BatchMax {
-        // What a pipe holds on Linux: it is taken, or not, as a whole.
+        // A reader may take its time; while it does, messages wait in the spool.
         BatchMax { messages: 64, bytes: 64 << 10, timeout: Duration::MAX }
     }
 
@@ -25,21 +23,22 @@ impl Transport for Stdout {
     }
 
     fn deliver<'a>(&'a mut self, batch: &'a [Envelope]) -> BoxFuture<'a, Receipt> {
-        self.lines.clear();
-        for envelope in batch {
-            self.lines.extend_from_slice(&envelope.payload);
-            self.lines.push(b'\n');
-        }
-        let mut stdout = std::io::stdout().lock();
-        let written = stdout.write_all(&self.lines).and_then(|()| stdout.flush());
-        Box::pin(std::future::ready(match written {
-            Ok(()) => Receipt::taken(batch.len()),
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => {
-                Receipt::interrupted(0, Outage::new("nobody reads standard output any more"))
-            }
-            Err(error) => {
-                Receipt::interrupted(0, Outage::new(format!("standard output takes nothing ({error})")))
-            }
-        }))
+        Box::pin(async move {
+            let lines = super::lines(batch);
+            // A pipe that nobody empties blocks its writer.
+            let written = tokio::task::spawn_blocking(move || {
+                let mut stdout = std::io::stdout().lock();
+                stdout.write_all(&lines).and_then(|()| stdout.flush())
+            });
+            let outage = match written.await {
+                Ok(Ok(())) => return Receipt::taken(batch.len()),
+                Ok(Err(error)) if error.kind() == ErrorKind::BrokenPipe => {
+                    Outage { is_final: true, ..Outage::new("nobody reads standard output any more") }
+                }
+                Ok(Err(error)) => Outage::new(format!("standard output takes nothing ({error})")),
+                Err(error) => Outage::new(format!("standard output was not written ({error})")),
+            };
+            Receipt::interrupted(0, outage)
+        })
     }
 }

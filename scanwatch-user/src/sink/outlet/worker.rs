@@ -1,0 +1,443 @@
+//! What runs in an outlet's thread.
+
+use std::future::pending;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
+use futures_util::future::BoxFuture;
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::dead_letters::DeadLetters;
+use super::{Command, Meter, Pace};
+use crate::engine::Timestamp;
+use crate::policy::SinkPlan;
+use crate::sink::spool::{Announcement, Spool};
+use crate::sink::transport::{self, Fate, Outage, Receipt, Transport};
+use crate::sink::{Dropped, Envelope, Message, Observer};
+
+/// Time in which a transport may say good-bye.
+pub(super) const GOODBYE: Duration = Duration::from_secs(2);
+/// The longest time a receiver is heard when it asks for some.
+const RETRY_AFTER_MAX: Duration = Duration::from_mins(10);
+
+/// What is under way.
+enum Load {
+    /// Messages by their numbers.
+    Batch(Vec<(u64, Envelope)>),
+    /// The announcement of what was dropped.
+    Announcement(Envelope),
+}
+
+/// A delivery: the transport comes back with what became of it.
+type Flight = BoxFuture<'static, (Box<dyn Transport>, Load, Receipt)>;
+
+/// See [`super::Outlet`].
+pub(super) struct Worker {
+    plan: SinkPlan,
+    observer: Observer,
+    pace: Pace,
+    spool: Spool,
+    dead_letters: Option<DeadLetters>,
+    /// Here, unless it is under way.
+    transport: Option<Box<dyn Transport>>,
+    /// What was not settled by the last delivery.
+    left: Vec<(u64, Envelope)>,
+    backoff: ExponentialBackoff,
+    /// No delivery before this.
+    not_before: Instant,
+    /// The last delivery got through.
+    is_free: bool,
+    may_announce: Instant,
+    /// The running loss of messages was logged.
+    told_dropped: bool,
+    sync_due: Option<Instant>,
+    reopen: bool,
+    /// The plan has changed, and the transport has not yet.
+    replace: bool,
+    closing: Option<Instant>,
+    meter: Arc<Meter>,
+    missed: Arc<AtomicU64>,
+    closed: Arc<Notify>,
+}
+
+impl Worker {
+    #[expect(clippy::too_many_arguments, reason = "it is made in one place, of what that place was given")]
+    pub fn new(
+        transport: Box<dyn Transport>,
+        plan: SinkPlan,
+        folder: Option<PathBuf>,
+        observer: Observer,
+        pace: Pace,
+        meter: Arc<Meter>,
+        missed: Arc<AtomicU64>,
+        closed: Arc<Notify>,
+    ) -> Self {
+        let spool = match &folder {
+            Some(folder) => Spool::open(folder, plan.spool, now()),
+            None => Spool::in_memory(plan.spool),
+        };
+        let dead_letters = folder.as_deref().map(DeadLetters::in_folder);
+        let at_once = Instant::now();
+        Self {
+            plan,
+            observer,
+            backoff: backoff(pace),
+            pace,
+            spool,
+            dead_letters,
+            transport: Some(transport),
+            left: Vec::new(),
+            not_before: at_once,
+            is_free: true,
+            may_announce: at_once,
+            told_dropped: false,
+            sync_due: None,
+            reopen: false,
+            replace: false,
+            closing: None,
+            meter,
+            missed,
+            closed,
+        }
+    }
+
+    /// Spools and delivers until it is told to end.
+    pub async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        if self.spool.messages() > 0 {
+            tracing::info!(
+                "sink {}: {} messages of before wait in its spool",
+                self.plan.name,
+                self.spool.messages()
+            );
+        }
+        let mut flight: Option<Flight> = None;
+        loop {
+            self.show();
+            if flight.is_none() {
+                flight = self.depart().await;
+            }
+            if self.closing.is_some_and(|end| flight.is_none() || Instant::now() >= end) {
+                break;
+            }
+            let wake = [self.sync_due, self.closing, self.retry_at(flight.is_some())];
+            let wake = wake.into_iter().flatten().min();
+            tokio::select! {
+                biased;
+                command = commands.recv(), if self.closing.is_none() => match command {
+                    Some(command) => self.obey(command),
+                    None => self.closing = Some(Instant::now()),
+                },
+                (transport, load, receipt) = landed(&mut flight) => {
+                    flight = None;
+                    self.transport = Some(transport);
+                    self.land(load, receipt);
+                }
+                () = async { match wake { Some(at) => sleep_until(at).await, None => pending().await } } => {}
+            }
+            if self.sync_due.is_some_and(|at| Instant::now() >= at) {
+                self.spool.sync();
+                self.sync_due = None;
+            }
+        }
+        self.end().await;
+    }
+
+    /// When a delivery is to be tried again, if one is waiting for that.
+    fn retry_at(&self, is_under_way: bool) -> Option<Instant> {
+        let waits = !self.left.is_empty() || self.spool.messages() > 0 || self.spool.has_to_announce();
+        let at = if self.spool.messages() > 0 || !self.left.is_empty() {
+            self.not_before
+        } else {
+            self.not_before.max(self.may_announce)
+        };
+        (waits && !is_under_way && !self.meter.closed.load(Ordering::Relaxed)).then_some(at)
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Record(record) => {
+                let message = Message::from(&*record);
+                let payload = self.plan.format.write(&message, &self.observer);
+                self.spool.push(Envelope::new(&message, payload), now());
+                self.sync_due.get_or_insert_with(|| Instant::now() + self.pace.sync);
+            }
+            Command::Barrier(done) => drop(done.send(())),
+            Command::Become(plan) => {
+                self.spool.set_plan(plan.spool);
+                self.meter.set_transport(plan.transport.name());
+                self.replace = true;
+                self.plan = *plan;
+                self.not_before = Instant::now();
+            }
+            Command::Reopen => self.reopen = true,
+            Command::Close(limit) => self.closing = Some(Instant::now() + limit),
+        }
+    }
+
+    /// Begins the next delivery, if there is one to make now.
+    async fn depart(&mut self) -> Option<Flight> {
+        if self.retry_at(false).is_none_or(|at| at > Instant::now()) {
+            return None;
+        }
+        let load = self.load()?;
+        let mut transport = self.transport.take()?;
+        if std::mem::take(&mut self.replace) {
+            let _ = timeout(GOODBYE, transport.close()).await;
+            transport = transport::of(&self.plan);
+        }
+        if std::mem::take(&mut self.reopen) {
+            transport.reopen().await;
+        }
+        let limit = transport.batch_max().timeout;
+        Some(Box::pin(async move {
+            let envelopes: Vec<Envelope> = match &load {
+                Load::Batch(batch) => batch.iter().map(|(_, envelope)| envelope.clone()).collect(),
+                Load::Announcement(envelope) => vec![envelope.clone()],
+            };
+            let receipt = timeout(limit, transport.deliver(&envelopes)).await.unwrap_or_else(|_| {
+                let why = format!("the receiver did not answer within {} s", limit.as_secs());
+                Receipt::interrupted(0, Outage::new(why))
+            });
+            (transport, load, receipt)
+        }))
+    }
+
+    fn load(&mut self) -> Option<Load> {
+        let is_idle = self.left.is_empty() && self.spool.messages() == 0;
+        let may_announce = Instant::now() >= self.may_announce;
+        // Where nothing else waits, the announcement itself finds out whether the way is free.
+        if self.left.is_empty()
+            && let Some(announcement) = self.spool.announcement(may_announce && (self.is_free || is_idle))
+        {
+            return Some(Load::Announcement(self.dropped(&announcement)));
+        }
+        if !self.left.is_empty() {
+            return Some(Load::Batch(std::mem::take(&mut self.left)));
+        }
+        let max = self.transport.as_ref()?.batch_max();
+        let batch = self.spool.peek(max.messages, max.bytes, now());
+        (!batch.is_empty()).then_some(Load::Batch(batch))
+    }
+
+    fn dropped(&self, announcement: &Announcement) -> Envelope {
+        let gap = announcement.gap;
+        let messages =
+            if gap.messages == 1 { "1 record".to_owned() } else { format!("{} records", gap.messages) };
+        let dropped = Dropped {
+            id: announcement.id.clone(),
+            at: now(),
+            sink: self.plan.name.clone(),
+            records: gap.messages,
+            first: gap.first,
+            last: gap.last,
+            reason: format!(
+                "{messages} for the sink {} were dropped between here and {}, since its spool or its disk was full: what they \
+                 said is lost here.",
+                self.plan.name, self.observer.hostname
+            ),
+        };
+        let message = Message::Dropped(&dropped);
+        Envelope::new(&message, self.plan.format.write(&message, &self.observer))
+    }
+
+    /// Takes note of what became of a delivery.
+    fn land(&mut self, load: Load, receipt: Receipt) {
+        let Receipt { fates, outage } = receipt;
+        let settled = match load {
+            Load::Announcement(envelope) => {
+                let settled = fates.first().is_some_and(|fate| self.settle(&envelope, fate));
+                if settled {
+                    self.spool.announced();
+                    self.told_dropped = false;
+                    self.may_announce = Instant::now() + self.pace.announce;
+                }
+                usize::from(settled)
+            }
+            Load::Batch(batch) => self.land_batch(batch, &fates),
+        };
+        let outage = outage.or_else(|| {
+            let unsettled = fates.contains(&Fate::Again) || settled == 0;
+            unsettled.then(|| Outage::new("the receiver did not take everything"))
+        });
+        if settled > 0 {
+            self.backoff = backoff(self.pace);
+        }
+        match outage {
+            Some(outage) => self.wait(outage),
+            None => self.got_through(),
+        }
+    }
+
+    /// Settles what can be; the rest is tried again. How many were settled.
+    fn land_batch(&mut self, batch: Vec<(u64, Envelope)>, fates: &[Fate]) -> usize {
+        let count = batch.len();
+        let last = batch.last().map(|(number, _)| number + 1);
+        let first = batch.first().map(|(number, _)| *number);
+        let fates = fates.iter().chain(std::iter::repeat(&Fate::Again));
+        for ((number, envelope), fate) in batch.into_iter().zip(fates) {
+            if !self.settle(&envelope, fate) {
+                self.left.push((number, envelope));
+            }
+        }
+        // Up to the first that is left: the spool knows one place, and all before it is done.
+        let done = self.left.first().map(|(number, _)| *number).or(last);
+        if let (Some(first), Some(done)) = (first, done)
+            && done > first
+        {
+            self.spool.acknowledge(first, done);
+        }
+        count - self.left.len()
+    }
+
+    /// True where a message need not be sent again.
+    fn settle(&mut self, envelope: &Envelope, fate: &Fate) -> bool {
+        match fate {
+            Fate::Taken => {
+                self.meter.delivered.fetch_add(1, Ordering::Relaxed);
+                true
+            }
+            Fate::Refused(why) => {
+                self.put_aside(envelope, why);
+                true
+            }
+            Fate::Again => {
+                self.meter.retried.fetch_add(1, Ordering::Relaxed);
+                false
+            }
+        }
+    }
+
+    fn put_aside(&mut self, envelope: &Envelope, why: &str) {
+        self.meter.refused.fetch_add(1, Ordering::Relaxed);
+        let Self { plan, dead_letters, .. } = self;
+        let (sink, id) = (&plan.name, &envelope.id);
+        let put = dead_letters.as_ref().map(|letters| (letters.path(), letters.put(envelope, why, now())));
+        match put {
+            Some((path, Ok(()))) => {
+                tracing::warn!("sink {sink}: {id} was refused ({why}) and put aside in {}", path.display());
+            }
+            Some((path, Err(error))) => {
+                tracing::error!(
+                    "sink {sink}: {id} was refused ({why}) and is lost: {} cannot be written ({error})",
+                    path.display()
+                );
+                self.spool.drop_messages(1, now());
+            }
+            None => {
+                tracing::error!(
+                    "sink {sink}: {id} was refused ({why}) and is lost: without a state directory nothing is kept"
+                );
+                self.spool.drop_messages(1, now());
+            }
+        }
+    }
+
+    fn wait(&mut self, outage: Outage) {
+        self.is_free = false;
+        let pause = self.backoff.next().unwrap_or(self.pace.backoff_max);
+        let pause = outage.retry_after.map_or(pause, |asked| asked.min(RETRY_AFTER_MAX).max(pause));
+        self.not_before = Instant::now() + pause;
+        if outage.is_final {
+            self.meter.closed.store(true, Ordering::Relaxed);
+            self.closed.notify_waiters();
+        }
+        if self.closing.is_some() {
+            // What is left stays where it is.
+            self.closing = Some(Instant::now());
+        }
+        let before = self.meter.set_outage(Some(outage.why.clone()));
+        if before.as_ref() != Some(&outage.why) {
+            let waiting = self.spool.messages();
+            if outage.is_final {
+                tracing::debug!("sink {}: {}", self.plan.name, outage.why);
+            } else {
+                tracing::warn!(
+                    "sink {}: {}; {waiting} messages wait, and are tried again",
+                    self.plan.name,
+                    outage.why
+                );
+            }
+        }
+    }
+
+    fn got_through(&mut self) {
+        self.is_free = true;
+        if self.meter.set_outage(None).is_some() {
+            tracing::info!(
+                "sink {}: the way is free again; {} messages wait",
+                self.plan.name,
+                self.spool.messages()
+            );
+        }
+    }
+
+    /// Brings the meter up to date, and says what is new about the spool.
+    fn show(&mut self) {
+        self.spool.drop_messages(self.missed.swap(0, Ordering::Relaxed), now());
+        let dropped = self.spool.dropped_total();
+        let before = self.meter.dropped.swap(dropped, Ordering::Relaxed);
+        if dropped > before && !self.told_dropped {
+            self.told_dropped = true;
+            tracing::error!(
+                "sink {}: its spool or its disk is full, and alerts are dropped; the receiver is told how many once it takes any",
+                self.plan.name
+            );
+        }
+        self.meter.queued.store(self.spool.messages(), Ordering::Relaxed);
+        self.meter.queued_bytes.store(self.spool.bytes(), Ordering::Relaxed);
+        let trouble = self.spool.trouble().map(str::to_owned);
+        let before = self.meter.set_trouble(trouble.clone());
+        match (before, trouble) {
+            (None, Some(trouble)) => tracing::error!("sink {}: {trouble}", self.plan.name),
+            (Some(_), None) => tracing::info!("sink {}: its spool is on disk again", self.plan.name),
+            _ => {}
+        }
+    }
+
+    async fn end(mut self) {
+        if let Some(mut transport) = self.transport.take() {
+            let _ = timeout(GOODBYE, transport.close()).await;
+        }
+        self.spool.sync();
+        self.show();
+        let waiting = self.spool.messages();
+        if waiting == 0 {
+            return;
+        }
+        if self.dead_letters.is_some() && self.spool.trouble().is_none() {
+            tracing::warn!(
+                "sink {}: {waiting} messages wait in its spool for the next start",
+                self.plan.name
+            );
+        } else if !self.meter.closed.load(Ordering::Relaxed) {
+            tracing::error!(
+                "sink {}: {waiting} messages were not delivered, and are lost with this process",
+                self.plan.name
+            );
+        }
+    }
+}
+
+async fn landed(flight: &mut Option<Flight>) -> (Box<dyn Transport>, Load, Receipt) {
+    match flight {
+        Some(flight) => flight.await,
+        None => pending().await,
+    }
+}
+
+fn backoff(pace: Pace) -> ExponentialBackoff {
+    ExponentialBuilder::default()
+        .with_min_delay(pace.backoff_min)
+        .with_max_delay(pace.backoff_max)
+        .with_jitter()
+        .without_max_times()
+        .build()
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_ns(crate::kernel::WallClock::wall_ns())
+}

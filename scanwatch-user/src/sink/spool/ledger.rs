@@ -1,0 +1,141 @@
+//! What a spool must know across a restart beside its segments: how far the receiver has come, and what was dropped.
+//!
+//! Two copies of 96 bytes in one file, written in turn and in place: a torn write leaves the other, and a full disk has
+//! room for what is there already.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use bytes::{Buf, BufMut};
+
+use super::FILE_MODE;
+use crate::engine::Timestamp;
+
+const COPY_BYTES: usize = 96;
+const MAGIC: u32 = 0x5357_4c31;
+
+/// Messages that were dropped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gap {
+    /// How many.
+    pub messages: u64,
+    /// When the first of them was.
+    pub first: Timestamp,
+    /// When the last of them was.
+    pub last: Timestamp,
+}
+
+impl Gap {
+    /// Adds messages dropped now.
+    pub fn add(&mut self, messages: u64, now: Timestamp) {
+        if messages > 0 {
+            if self.messages == 0 {
+                self.first = now;
+            }
+            self.messages += messages;
+            self.last = now;
+        }
+    }
+}
+
+/// What is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Entry {
+    /// Number of the first message that the receiver does not have.
+    pub acknowledged: u64,
+    /// Dropped, and not yet told.
+    pub dropped: Gap,
+    /// Dropped, and being told: what the message says does not change any more.
+    pub announced: Gap,
+    /// Announcements made so far.
+    pub announcements: u64,
+    /// Tells this spool from every other, in the ids of announcements.
+    pub identity: u64,
+}
+
+/// The file.
+#[derive(Debug)]
+pub struct Ledger {
+    file: File,
+    writes: u64,
+}
+
+impl Ledger {
+    /// Opens the file, or makes it; the entry that was written last, where there is one.
+    pub fn open(path: &Path) -> io::Result<(Self, Option<Entry>)> {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(FILE_MODE)
+            .open(path)?;
+        let copies = [0, 1].map(|copy| read(&file, copy));
+        let newest = copies.into_iter().flatten().max_by_key(|(writes, _)| *writes);
+        let writes = newest.map_or(0, |(writes, _)| writes);
+        Ok((Self { file, writes }, newest.map(|(_, entry)| entry)))
+    }
+
+    /// Writes an entry over the older copy.
+    pub fn write(&mut self, entry: &Entry) -> io::Result<()> {
+        let mut copy = Vec::with_capacity(COPY_BYTES);
+        copy.put_u32_le(MAGIC);
+        copy.put_u64_le(self.writes + 1);
+        copy.put_u64_le(entry.acknowledged);
+        for gap in [entry.dropped, entry.announced] {
+            copy.put_u64_le(gap.messages);
+            copy.put_u64_le(gap.first.as_ns());
+            copy.put_u64_le(gap.last.as_ns());
+        }
+        copy.put_u64_le(entry.announcements);
+        copy.put_u64_le(entry.identity);
+        copy.put_u32_le(crc32fast::hash(&copy));
+        copy.resize(COPY_BYTES, 0);
+        self.file.write_all_at(&copy, (self.writes + 1) % 2 * COPY_BYTES as u64)?;
+        self.writes += 1;
+        Ok(())
+    }
+}
+
+fn read(file: &File, copy: u64) -> Option<(u64, Entry)> {
+    let mut bytes = [0; COPY_BYTES];
+    file.read_exact_at(&mut bytes, copy * COPY_BYTES as u64).ok()?;
+    let mut rest = &bytes[..];
+    if rest.get_u32_le() != MAGIC {
+        return None;
+    }
+    let writes = rest.get_u64_le();
+    let acknowledged = rest.get_u64_le();
+    let [dropped, announced] = [(); 2].map(|()| Gap {
+        messages: rest.get_u64_le(),
+        first: Timestamp::from_ns(rest.get_u64_le()),
+        last: Timestamp::from_ns(rest.get_u64_le()),
+    });
+    let (announcements, identity) = (rest.get_u64_le(), rest.get_u64_le());
+    let written = bytes.len() - rest.len();
+    let entry = Entry { acknowledged, dropped, announced, announcements, identity };
+    (crc32fast::hash(&bytes[..written]) == rest.get_u32_le()).then_some((writes, entry))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_entry_is_found_again_and_a_torn_write_leaves_the_one_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger");
+        let entry = |acknowledged| Entry { acknowledged, identity: 7, ..Entry::default() };
+        let (mut ledger, found) = Ledger::open(&path).unwrap();
+        assert_eq!(found, None);
+        for acknowledged in 1..=3 {
+            ledger.write(&entry(acknowledged)).unwrap();
+            assert_eq!(Ledger::open(&path).unwrap().1, Some(entry(acknowledged)));
+        }
+        // The third write went to the second copy.
+        ledger.file.write_all_at(&[0xff], COPY_BYTES as u64 + 20).unwrap();
+        assert_eq!(Ledger::open(&path).unwrap().1, Some(entry(2)));
+    }
+}

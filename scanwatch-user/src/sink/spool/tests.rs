@@ -1,0 +1,186 @@
+//! A spool over restarts, full disks and damage.
+
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+
+use super::*;
+use crate::engine::Severity;
+
+const PLAN: SpoolPlan = SpoolPlan { bytes_max: 1 << 20, when_full: WhenFull::DropOldest };
+
+fn at(second: u64) -> Timestamp {
+    Timestamp::from_ns(second * 1_000_000_000)
+}
+
+fn envelope(number: u64, bytes: usize) -> Envelope {
+    Envelope {
+        id: format!("message-{number}"),
+        key: format!("incident-{}", number / 3),
+        at: at(number),
+        severity: Severity::High,
+        payload: vec![b'a' + (number % 26) as u8; bytes].into(),
+    }
+}
+
+fn ids(spool: &mut Spool, messages: usize) -> Vec<String> {
+    spool.peek(messages, usize::MAX, at(0)).into_iter().map(|(_, envelope)| envelope.id).collect()
+}
+
+/// All that waits, each batch acknowledged.
+fn drained(spool: &mut Spool) -> Vec<Envelope> {
+    let mut all = Vec::new();
+    loop {
+        let batch = spool.peek(7, usize::MAX, at(0));
+        let (Some((first, _)), Some((last, _))) = (batch.first(), batch.last()) else { return all };
+        spool.acknowledge(*first, last + 1);
+        all.extend(batch.into_iter().map(|(_, envelope)| envelope));
+    }
+}
+
+fn segments(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|end| end == "seg"));
+    paths.sort();
+    paths
+}
+
+#[test]
+fn what_was_taken_and_not_acknowledged_is_there_after_a_restart_in_order_and_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut spool = Spool::open(folder.path(), PLAN, at(0));
+    for number in 0..1_000 {
+        assert!(spool.push(envelope(number, 500), at(number)));
+    }
+    assert!(segments(folder.path()).len() > 5, "several segments");
+    assert_eq!(ids(&mut spool, 2), ["message-0", "message-1"]);
+    spool.acknowledge(0, 300);
+    drop(spool);
+    let mut spool = Spool::open(folder.path(), PLAN, at(0));
+    assert_eq!(spool.messages(), 700);
+    let expected: Vec<Envelope> = (300..1_000).map(|number| envelope(number, 500)).collect();
+    assert_eq!(drained(&mut spool), expected);
+    assert_eq!((spool.messages(), spool.bytes(), spool.dropped().messages), (0, 0, 0));
+    assert_eq!(segments(folder.path()).len(), 0, "what is acknowledged is removed");
+    assert!(spool.push(envelope(1_000, 5), at(0)), "and it goes on");
+    assert_eq!(ids(&mut spool, 5), ["message-1000"]);
+}
+
+#[test]
+fn a_full_spool_drops_the_oldest_or_what_comes_and_counts_it_over_restarts() {
+    for (when_full, first) in [(WhenFull::DropOldest, None), (WhenFull::DropNewest, Some("message-0"))] {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = SpoolPlan { when_full, ..PLAN };
+        let mut spool = Spool::open(folder.path(), plan, at(0));
+        for number in 0..3_000 {
+            spool.push(envelope(number, 1_000), at(number));
+        }
+        assert!(spool.bytes() <= PLAN.bytes_max);
+        let gap = spool.dropped();
+        drop(spool);
+        let mut spool = Spool::open(folder.path(), plan, at(0));
+        assert_eq!(spool.dropped(), gap);
+        assert_eq!(gap.messages + spool.messages(), 3_000);
+        assert!(gap.first < gap.last && gap.last > at(2_900));
+        let kept = drained(&mut spool);
+        assert_eq!(kept.len() as u64 + gap.messages, 3_000);
+        match first {
+            Some(first) => assert_eq!(kept[0].id, first),
+            None => assert_eq!(kept.last().unwrap().id, "message-2999"),
+        }
+    }
+}
+
+#[test]
+fn what_was_dropped_is_announced_once_by_one_identity_also_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut spool = Spool::open(folder.path(), PLAN, at(0));
+    assert_eq!(spool.announcement(true), None);
+    spool.drop_messages(3, at(5));
+    spool.drop_messages(2, at(9));
+    assert_eq!(spool.announcement(false), None, "the way is not free");
+    let told = spool.announcement(true).unwrap();
+    assert_eq!(told.gap, Gap { messages: 5, first: at(5), last: at(9) });
+    spool.drop_messages(1, at(10));
+    drop(spool);
+    let mut spool = Spool::open(folder.path(), PLAN, at(0));
+    assert_eq!(spool.announcement(false), Some(told.clone()), "begun, and not yet arrived");
+    spool.announced();
+    let next = spool.announcement(true).unwrap();
+    assert_eq!(next.gap.messages, 1);
+    assert_ne!(next.id, told.id);
+    spool.announced();
+    assert_eq!(spool.announcement(true), None);
+}
+
+#[test]
+fn what_gave_way_while_it_was_sent_is_not_counted_as_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut spool = Spool::open(folder.path(), PLAN, at(0));
+    for number in 0..1_000 {
+        spool.push(envelope(number, 1_000), at(0));
+    }
+    let sent = spool.peek(10, usize::MAX, at(0));
+    for number in 1_000..1_100 {
+        spool.push(envelope(number, 1_000), at(0));
+    }
+    let dropped = spool.dropped().messages;
+    assert!(dropped >= 10);
+    spool.acknowledge(sent[0].0, sent[9].0 + 1);
+    assert_eq!(spool.dropped().messages, dropped - 10);
+    assert_eq!(spool.messages() + spool.dropped().messages + 10, 1_100);
+}
+
+#[test]
+fn a_torn_end_is_cut_and_a_damaged_record_costs_its_segment_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut spool = Spool::open(folder.path(), PLAN, at(0));
+    for number in 0..300 {
+        spool.push(envelope(number, 1_000), at(0));
+    }
+    drop(spool);
+    let paths = segments(folder.path());
+    let per_segment =
+        300 - u64::from_str_radix(paths.last().unwrap().file_stem().unwrap().to_str().unwrap(), 16).unwrap();
+    let last = OpenOptions::new().write(true).open(paths.last().unwrap()).unwrap();
+    last.set_len(last.metadata().unwrap().len() - 3).unwrap();
+    let second = OpenOptions::new().write(true).open(&paths[1]).unwrap();
+    second.write_all_at(b"damage", 3_000).unwrap();
+    let first_of =
+        |path: &Path| u64::from_str_radix(path.file_stem().unwrap().to_str().unwrap(), 16).unwrap();
+    let (second, third) = (first_of(&paths[1]), first_of(&paths[2]));
+
+    let mut spool = Spool::open(folder.path(), PLAN, at(7));
+    let ids: Vec<String> = drained(&mut spool).into_iter().map(|envelope| envelope.id).collect();
+    // Two records lie before the damage; the third segment is untouched.
+    let expected: Vec<String> =
+        (0..second + 2).chain(third..299).map(|number| format!("message-{number}")).collect();
+    assert_eq!(ids, expected);
+    assert_eq!(spool.dropped(), Gap { messages: third - second - 2 + 1, first: at(7), last: at(7) });
+    assert!(per_segment > 1);
+}
+
+#[test]
+fn without_a_folder_to_write_to_messages_are_held_in_memory_and_said_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    let mut spool = Spool::open(&file.join("spool"), PLAN, at(0));
+    let trouble = spool.trouble().unwrap().to_owned();
+    assert!(trouble.contains("cannot be used") && trouble.contains("held in memory"), "{trouble}");
+    for number in 0..10 {
+        assert!(spool.push(envelope(number, 100), at(0)));
+    }
+    assert_eq!(drained(&mut spool).len(), 10);
+}
+
+#[test]
+fn memory_is_bounded_as_well() {
+    let mut spool = Spool::in_memory(PLAN);
+    for number in 0..2_000 {
+        spool.push(envelope(number, 1_000), at(number));
+    }
+    assert!(spool.bytes() <= PLAN.bytes_max);
+    assert_eq!(spool.dropped().messages + spool.messages(), 2_000);
+    assert_eq!(drained(&mut spool).last().unwrap().id, "message-1999");
+}
