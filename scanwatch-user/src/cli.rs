@@ -7,7 +7,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use crate::config::{self, ConfigError, check_interface_name};
 use crate::policy::{Hook, Interface, Policy};
 use crate::replay::{Input, Through};
-use crate::sink::Format;
+use crate::sink::{Format, transport};
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage or configuration error.";
 
@@ -61,9 +61,11 @@ pub struct RunArgs {
     /// The hook is that of the configured interface of the same name, and chosen automatically otherwise.
     #[arg(short, long = "interface", value_name = "IF", value_parser = interface_name)]
     pub interfaces: Vec<String>,
-    /// The form of the records.
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
+    /// Write the records to standard output in this form, beside any configured sinks.
+    ///
+    /// Without it, and without sinks, they are written there as ECS documents.
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
     /// Keep what outlives a restart in this directory: open incidents, and what sinks have yet to deliver.
     ///
     /// Without it, the configured directory; else $STATE_DIRECTORY; else /var/lib/scanwatch where there are sinks.
@@ -138,9 +140,17 @@ fn interface_name(text: &str) -> Result<String, String> {
     check_interface_name(text).map(|()| text.to_owned())
 }
 
-/// Validates a configuration file; the line says which file it was and what it holds.
+/// Validates a configuration file, and what its sinks need as far as that can be found without connecting; the line says
+/// which file it was and what it holds.
 pub fn check(file: &Path) -> Result<String, ConfigError> {
     let policy = config::load(Some(file))?;
+    for plan in &policy.sinks {
+        transport::check(plan).map_err(|why| ConfigError {
+            file: file.display().to_string(),
+            line: None,
+            message: format!("sink {}: {why}", plan.name),
+        })?;
+    }
     Ok(format!("{}: ok — {}", file.display(), config::summary(&policy)))
 }
 
@@ -177,8 +187,8 @@ mod tests {
         assert!(args.stats);
         let args = run("scanwatch run");
         assert_eq!((args.config, args.interfaces.len(), args.stats), (None, 0, false));
-        assert_eq!(args.format, Format::Ecs);
-        assert_eq!(run("scanwatch run --format text").format, Format::Text);
+        assert_eq!(args.format, None);
+        assert_eq!(run("scanwatch run --format text").format, Some(Format::Text));
     }
 
     #[test]
@@ -263,6 +273,14 @@ mod tests {
         assert_eq!(chosen(&names, &configured), expected);
         let args = run("scanwatch run --interface eth7");
         assert_eq!(args.policy().unwrap().interfaces, [Interface { name: "eth7".into(), hook: Hook::Auto }]);
+    }
+
+    #[test]
+    fn check_finds_what_a_sink_lacks_without_connecting() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"[[sink]]\nname = \"a\"\ntype = \"file\"\npath = \"/nonexistent/a.json\"\n").unwrap();
+        let error = check(file.path()).unwrap_err().to_string();
+        assert!(error.contains("sink a: /nonexistent is no folder") && error.ends_with("make it"), "{error}");
     }
 
     #[test]

@@ -8,8 +8,10 @@ use clap::Parser;
 use scanwatch::app;
 use scanwatch::cli::{self, Cli, Command, ReplayArgs, RunArgs};
 use scanwatch::config::{self, ConfigError};
+use scanwatch::policy::Policy;
 use scanwatch::replay::{self, Input, Progress, Replayed};
-use scanwatch::sink::{Lines, Observer};
+use scanwatch::sink::{Format, Lines, Observer, Outlets, Pace, transport};
+use scanwatch::state::{self, StateDirectory, StateError};
 use tokio::signal::unix::{SignalKind, signal};
 
 const FAILED: u8 = 1;
@@ -39,6 +41,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
 
 fn run(args: &RunArgs) -> anyhow::Result<()> {
     let policy = args.policy()?;
+    let directory = state_directory(&policy)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let statistics = runtime.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt())?;
@@ -49,13 +52,45 @@ fn run(args: &RunArgs) -> anyhow::Result<()> {
                 _ = terminate.recv() => {}
             }
         };
-        let mut sink = Lines::new(io::stdout(), args.format, Observer::on(hostname()));
-        app::run(policy, &mut sink, shutdown).await
+        let sinks = sinks(&policy, args.format, directory.as_ref())?;
+        app::run(policy, sinks, shutdown).await
     })?;
     if args.stats {
         eprintln!("{}", serde_json::json!({ "stats": statistics }));
     }
     Ok(())
+}
+
+/// The state directory, where there is to be one. That of another agent is an error; one that cannot be used is said, and
+/// does not keep alerts from being raised.
+fn state_directory(policy: &Policy) -> anyhow::Result<Option<StateDirectory>> {
+    let Some(path) = state::wanted(policy) else { return Ok(None) };
+    match StateDirectory::open(&path) {
+        Ok(directory) => Ok(Some(directory)),
+        Err(error @ StateError::Held { .. }) => Err(error.into()),
+        Err(error) => {
+            tracing::error!(
+                "{error}; until then nothing outlives this process, and spools are held in memory"
+            );
+            Ok(None)
+        }
+    }
+}
+
+/// The configured sinks, and standard output where there are none or it is asked for.
+fn sinks(policy: &Policy, format: Option<Format>, directory: Option<&StateDirectory>) -> io::Result<Outlets> {
+    for plan in &policy.sinks {
+        if let Err(why) = transport::check(plan) {
+            tracing::error!("sink {}: {why}; until then its alerts wait in its spool", plan.name);
+        }
+    }
+    let spools = directory.map(|directory| directory.path().join("spool"));
+    let mut sinks =
+        Outlets::start(&policy.sinks, spools.as_deref(), Observer::on(hostname()), Pace::default())?;
+    if policy.sinks.is_empty() || format.is_some() {
+        sinks.add_stdout(format.unwrap_or_default())?;
+    }
+    Ok(sinks)
 }
 
 /// Every capture is replayed, whatever is wrong with those before it.

@@ -1,6 +1,7 @@
 //! The running agent: kernel in, records out, until it is told to stop.
 //!
-//! One task and no locks: the kernel side is read, the engine judges, the sink writes, in this order, at every turn.
+//! One task and no locks: the kernel side is read, the engine judges, and the sinks are handed the records, in this order,
+//! at every turn.
 
 mod interfaces;
 mod quiet;
@@ -17,13 +18,16 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 use crate::engine::{Engine, Losses, Record, TEND, TURN, Timestamp};
 use crate::kernel::{Kernel, LinkWatch, NoveltyRing, Options, WallClock};
 use crate::policy::Policy;
-use crate::sink::Sink;
+use crate::sink::Outlets;
 
 use interfaces::Interfaces;
 use quiet::Quiet;
 
 /// Records taken from a ring in one turn; the kernel counts what finds no room.
 const RECORDS_MAX: usize = 16_384;
+
+/// Time for what the sinks can still deliver at the end; the rest waits in their spools.
+const SINKS_END: Duration = Duration::from_secs(5);
 
 /// What the agent prints when it ends, on request.
 #[derive(Debug, serde::Serialize)]
@@ -35,11 +39,11 @@ pub struct FinalStatistics {
     pub engine: crate::engine::Statistics,
 }
 
-/// Watches the policy's interfaces until `shutdown` completes or the sink is closed; then ends the open incidents,
-/// detaches, and returns what was counted.
+/// Watches the policy's interfaces until `shutdown` completes or nobody takes records any more; then ends the open
+/// incidents, detaches, and returns what was counted.
 pub async fn run(
     policy: Policy,
-    sink: &mut dyn Sink,
+    sinks: Outlets,
     shutdown: impl Future<Output = ()>,
 ) -> Result<FinalStatistics> {
     let policy = Arc::new(policy);
@@ -47,7 +51,7 @@ pub async fn run(
     let mut links = LinkWatch::open()?;
     let mut kernel = Kernel::load(&policy, Options::default())?;
     let mut logger = kernel.logger()?;
-    let mut agent = Agent::new(policy, kernel, sink).await?;
+    let mut agent = Agent::new(policy, kernel, sinks).await?;
 
     let epoch = Duration::from_secs(u64::from(EPOCH_S));
     let mut epochs = interval_at(Instant::now() + epoch, epoch);
@@ -55,39 +59,39 @@ pub async fn run(
     let mut tend = interval_at(Instant::now() + TEND, TEND);
     tend.set_missed_tick_behavior(MissedTickBehavior::Delay);
     tokio::pin!(shutdown);
-    let mut open = true;
-    while open {
+    loop {
         tokio::select! {
             () = &mut shutdown => break,
-            _ = epochs.tick() => open = agent.end_epoch().await?,
-            _ = tend.tick() => open = agent.judge()?,
+            () = agent.sinks.closed() => break,
+            _ = epochs.tick() => agent.end_epoch().await?,
+            _ = tend.tick() => agent.judge(),
             event = links.next() => {
                 let event = event.context("the kernel closed the socket that tells of interfaces: start scanwatch again")?;
                 agent.link_changed(event).await;
             }
-            ready = agent.readable() => { ready?; open = agent.turn()?; }
+            ready = readable(&mut agent.rings, agent.next_turn) => { ready?; agent.turn(); }
         }
         logger.flush();
     }
-    agent.finish()
+    agent.finish().await
 }
 
 /// Everything that lives while interfaces are watched.
-struct Agent<'a> {
+struct Agent {
     kernel: Kernel,
     rings: [NoveltyRing; 2],
     interfaces: Interfaces,
     engine: Engine,
     clock: WallClock,
-    sink: &'a mut dyn Sink,
+    sinks: Outlets,
     quiet: Quiet,
     next_turn: Instant,
     /// When the running epoch began.
     epoch_began: Timestamp,
 }
 
-impl<'a> Agent<'a> {
-    async fn new(policy: Arc<Policy>, mut kernel: Kernel, sink: &'a mut dyn Sink) -> Result<Self> {
+impl Agent {
+    async fn new(policy: Arc<Policy>, mut kernel: Kernel, sinks: Outlets) -> Result<Self> {
         let rings = [kernel.ring(Side::Internal)?, kernel.ring(Side::External)?];
         let mut engine = Engine::new(Arc::clone(&policy));
         let interfaces = Interfaces::open(&policy, &mut kernel, &mut engine).await?;
@@ -97,29 +101,18 @@ impl<'a> Agent<'a> {
             interfaces,
             engine,
             clock: WallClock::now(),
-            sink,
+            sinks,
             quiet: Quiet::new(),
             next_turn: Instant::now(),
             epoch_began: now(),
         })
     }
 
-    /// Completes when a ring has something, and the last turn is long enough ago.
-    async fn readable(&mut self) -> Result<()> {
-        sleep_until(self.next_turn).await;
-        let [internal, external] = &mut self.rings;
-        tokio::select! {
-            ready = internal.readable() => ready,
-            ready = external.readable() => ready,
-        }
-        .context("cannot wait for the kernel's records")
-    }
-
-    /// Reads the rings and judges what they said. False where the sink is closed.
-    fn turn(&mut self) -> Result<bool> {
+    /// Reads the rings and judges what they said.
+    fn turn(&mut self) {
         self.next_turn = Instant::now() + TURN;
         self.read_rings();
-        self.judge()
+        self.judge();
     }
 
     fn read_rings(&mut self) {
@@ -132,26 +125,24 @@ impl<'a> Agent<'a> {
         }
     }
 
-    fn judge(&mut self) -> Result<bool> {
-        let events = self.engine.judge(now());
-        self.write(&events)
+    fn judge(&mut self) {
+        let records = self.engine.judge(now());
+        self.publish(records);
     }
 
-    fn write(&mut self, events: &[Record]) -> Result<bool> {
-        for event in events {
-            if !self.sink.write(event).context("cannot write a record")? {
-                return Ok(false);
-            }
+    fn publish(&self, records: Vec<Record>) {
+        for record in records {
+            self.sinks.publish(record);
         }
-        Ok(true)
     }
 
-    /// Flips the copies, drains the one that ended, and judges. False where the sink is closed.
-    async fn end_epoch(&mut self) -> Result<bool> {
+    /// Flips the copies, drains the one that ended, and judges.
+    async fn end_epoch(&mut self) -> Result<()> {
         self.drain()?;
         self.interfaces.retry(&mut self.kernel, &mut self.engine).await;
         self.quiet.epoch(&self.kernel.counters()?, &self.engine);
-        self.judge()
+        self.judge();
+        Ok(())
     }
 
     fn drain(&mut self) -> Result<()> {
@@ -181,21 +172,32 @@ impl<'a> Agent<'a> {
     }
 
     /// The last drain, the end of every open incident, and detaching.
-    fn finish(mut self) -> Result<FinalStatistics> {
+    async fn finish(mut self) -> Result<FinalStatistics> {
         self.interfaces.close(&mut self.kernel);
         // Twice: what was counted since the last flip, and what running programs wrote to the copy before.
         self.drain()?;
         self.drain()?;
-        let mut events = self.engine.judge(now());
-        events.extend(self.engine.finish(now()));
-        self.write(&events)?;
-        self.sink.flush().context("cannot write the last records")?;
+        self.judge();
+        let records = self.engine.finish(now());
+        self.publish(records);
         let packets = self.kernel.counters()?;
+        self.sinks.close(SINKS_END).await;
         Ok(FinalStatistics {
             packets: packets.iter().map(|(counter, n)| (counter.name().to_owned(), (*n).into())).collect(),
             engine: self.engine.statistics(),
         })
     }
+}
+
+/// Completes when a ring has something, and the last turn is long enough ago.
+async fn readable(rings: &mut [NoveltyRing; 2], next_turn: Instant) -> Result<()> {
+    sleep_until(next_turn).await;
+    let [internal, external] = rings;
+    tokio::select! {
+        ready = internal.readable() => ready,
+        ready = external.readable() => ready,
+    }
+    .context("cannot wait for the kernel's records")
 }
 
 fn now() -> Timestamp {

@@ -102,8 +102,11 @@ pub fn summary(policy: &Policy) -> String {
         .map(|(name, direction)| (policy.directions.of(direction) == Treatment::Alert).then_some(name));
     let alerts: Vec<&str> = alerts.into_iter().flatten().collect();
     let alerts = if alerts.is_empty() { "nothing".into() } else { alerts.join(", ") };
+    let sinks: Vec<String> =
+        policy.sinks.iter().map(|sink| format!("{} ({})", sink.name, sink.transport.name())).collect();
+    let sinks = if sinks.is_empty() { String::new() } else { format!("; tells {}", sinks.join(", ")) };
     format!(
-        "{}, {}, {}; watches {on}; alerts on {alerts}",
+        "{}, {}, {}; watches {on}; alerts on {alerts}{sinks}",
         counted(policy.zones.len(), "zone"),
         counted(policy.services.len(), "service"),
         counted(policy.roles.len(), "role"),

@@ -67,6 +67,7 @@ fn sink(section: &Section, seen: &mut BTreeMap<String, usize>) -> Result<SinkPla
     Ok(SinkPlan {
         name: name.to_owned(),
         format: format.unwrap_or_default(),
+        template: None,
         spool,
         transport: read(section)?,
     })

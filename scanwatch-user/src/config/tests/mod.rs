@@ -2,6 +2,7 @@ mod bad_names;
 mod bad_shape;
 mod bounds;
 mod properties;
+mod sinks;
 mod valid;
 
 use super::parse;

@@ -294,7 +294,10 @@ fn the_summary_counts_and_names() {
         "1 zone, 17 services, 0 roles; watches the interface of the default route; alerts on lateral, outbound"
     );
     let full = full_example().replace("\"alert\"", "\"statistics\"");
-    assert_eq!(summary(&ok(&full)), "1 zone, 17 services, 2 roles; watches eth0; alerts on nothing");
+    assert_eq!(
+        summary(&ok(&full)),
+        "1 zone, 17 services, 2 roles; watches eth0; alerts on nothing; tells alerts (file)"
+    );
 }
 
 #[test]

@@ -9,6 +9,7 @@ pub use secret::Secret;
 pub use tls::{ClientCertificate, TlsPlan};
 
 use crate::sink::Format;
+use crate::sink::format::template::Template;
 
 /// A sink: one form, one way to one receiver, and what is kept while that is closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub struct SinkPlan {
     pub name: String,
     /// The form of messages.
     pub format: Format,
+    /// A form of a person's own making, in its place.
+    pub template: Option<Template>,
     /// What is kept.
     pub spool: SpoolPlan,
     /// The way.

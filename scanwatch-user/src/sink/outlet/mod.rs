@@ -11,19 +11,22 @@ mod worker;
 pub use meter::{Meter, Reading};
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use super::{Observer, transport};
+use super::{Format, Observer, transport};
 use crate::engine::Record;
-use crate::policy::SinkPlan;
+use crate::policy::{SinkPlan, SpoolPlan, TransportPlan};
 use crate::sink::transport::Transport;
 
 use worker::Worker;
+
+/// The name of the sink that nobody configured, which no configured one can have.
+const STDOUT: &str = "(stdout)";
 
 /// Records on their way to the thread: more than a judgement ever makes at once.
 const CHANNEL_MAX: usize = 8_192;
@@ -138,7 +141,7 @@ impl Outlet {
 /// All sinks.
 pub struct Outlets {
     all: Vec<Outlet>,
-    spools: Option<std::path::PathBuf>,
+    spools: Option<PathBuf>,
     observer: Observer,
     pace: Pace,
     closed: Arc<Notify>,
@@ -161,10 +164,26 @@ impl Outlets {
         Ok(outlets)
     }
 
+    /// Adds standard output as the person who started the program sees it: nothing of it outlives the process, and
+    /// [`Outlets::reconfigure`] leaves it as it is.
+    pub fn add_stdout(&mut self, format: Format) -> io::Result<()> {
+        let plan = SinkPlan {
+            name: STDOUT.to_owned(),
+            format,
+            template: None,
+            spool: SpoolPlan::default(),
+            transport: TransportPlan::Stdout,
+        };
+        self.start_one(plan, None)
+    }
+
     fn add(&mut self, plan: &SinkPlan) -> io::Result<()> {
+        self.start_one(plan.clone(), self.spools.clone())
+    }
+
+    fn start_one(&mut self, plan: SinkPlan, spools: Option<PathBuf>) -> io::Result<()> {
         let closed = Arc::clone(&self.closed);
-        let observer = self.observer.clone();
-        self.all.push(Outlet::start(plan.clone(), self.spools.as_deref(), observer, self.pace, closed)?);
+        self.all.push(Outlet::start(plan, spools.as_deref(), self.observer.clone(), self.pace, closed)?);
         Ok(())
     }
 
@@ -194,7 +213,7 @@ impl Outlets {
     /// `limit` and leave the rest on disk, and files are opened anew.
     pub fn reconfigure(&mut self, plans: &[SinkPlan], limit: Duration) -> io::Result<()> {
         self.all.retain(|outlet| {
-            let stays = plans.iter().any(|plan| plan.name == outlet.plan.name);
+            let stays = outlet.plan.name == STDOUT || plans.iter().any(|plan| plan.name == outlet.plan.name);
             if !stays {
                 let _ = outlet.commands.try_send(Command::Close(limit));
             }

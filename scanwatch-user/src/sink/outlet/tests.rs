@@ -107,7 +107,13 @@ impl Transport for Wire {
 }
 
 fn plan(spool: SpoolPlan) -> SinkPlan {
-    SinkPlan { name: "test".to_owned(), format: Format::Ecs, spool, transport: TransportPlan::Stdout }
+    SinkPlan {
+        name: "test".to_owned(),
+        format: Format::Ecs,
+        template: None,
+        spool,
+        transport: TransportPlan::Stdout,
+    }
 }
 
 fn start(receiver: &Arc<Receiver>, spools: Option<&Path>, spool: SpoolPlan) -> Outlet {

@@ -161,8 +161,10 @@ impl Worker {
         match command {
             Command::Record(record) => {
                 let message = Message::from(&*record);
-                let payload = self.plan.format.write(&message, &self.observer);
-                self.spool.push(Envelope::new(&message, payload), now());
+                match self.envelope(&message) {
+                    Ok(envelope) => drop(self.spool.push(envelope, now())),
+                    Err((envelope, why)) => self.put_aside(&envelope, &why),
+                }
                 self.sync_due.get_or_insert_with(|| Instant::now() + self.pace.sync);
             }
             Command::Barrier(done) => drop(done.send(())),
@@ -175,6 +177,18 @@ impl Worker {
             }
             Command::Reopen => self.reopen = true,
             Command::Close(limit) => self.closing = Some(Instant::now() + limit),
+        }
+    }
+
+    /// A message in the sink's form. Where its template fails, in the native one, and why.
+    fn envelope(&self, message: &Message) -> Result<Envelope, (Envelope, String)> {
+        let native = || self.plan.format.write(message, &self.observer);
+        match &self.plan.template {
+            None => Ok(Envelope::new(message, native())),
+            Some(template) => match template.write(message, &self.observer) {
+                Ok(body) => Ok(Envelope::new(message, body)),
+                Err(why) => Err((Envelope::new(message, native()), why)),
+            },
         }
     }
 
@@ -240,8 +254,8 @@ impl Worker {
                 self.plan.name, self.observer.hostname
             ),
         };
-        let message = Message::Dropped(&dropped);
-        Envelope::new(&message, self.plan.format.write(&message, &self.observer))
+        // A template that parses has been tried on a message like this one.
+        self.envelope(&Message::Dropped(&dropped)).unwrap_or_else(|(envelope, _)| envelope)
     }
 
     /// Takes note of what became of a delivery.
