@@ -130,6 +130,7 @@ impl Spool {
     }
 
     /// What was dropped and is not yet announced.
+    #[cfg(test)]
     #[must_use]
     pub fn dropped(&self) -> Gap {
         self.entry.dropped
