@@ -177,6 +177,14 @@ impl Outlets {
         self.start_one(plan, None)
     }
 
+    /// Adds a sink with a transport of one's own.
+    pub fn add_with(&mut self, plan: SinkPlan, transport: Box<dyn Transport>) -> io::Result<()> {
+        let (spools, closed) = (self.spools.as_deref(), Arc::clone(&self.closed));
+        let outlet = Outlet::start_with(transport, plan, spools, self.observer.clone(), self.pace, closed)?;
+        self.all.push(outlet);
+        Ok(())
+    }
+
     fn add(&mut self, plan: &SinkPlan) -> io::Result<()> {
         self.start_one(plan.clone(), self.spools.clone())
     }

@@ -10,15 +10,17 @@ use futures_util::future::BoxFuture;
 use super::Envelope;
 use crate::policy::{SinkPlan, TransportPlan};
 
+pub use lines::Lines;
+
 mod file;
-mod stdout;
+mod lines;
 pub mod tls;
 
 /// The transport of a sink. Nothing is opened yet: what is missing shows at the first delivery, and is tried again.
 #[must_use]
 pub fn of(plan: &SinkPlan) -> Box<dyn Transport> {
     match &plan.transport {
-        TransportPlan::Stdout => Box::new(stdout::Stdout),
+        TransportPlan::Stdout => Box::new(Lines::to(std::io::stdout())),
         TransportPlan::File(file) => Box::new(file::File::new(file.clone())),
     }
 }

@@ -1,6 +1,7 @@
-//! Standard output, a message a line.
+//! A message a line, into whatever is written to: standard output.
 
-use std::io::{ErrorKind, Write as _};
+use std::io::{ErrorKind, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -8,27 +9,36 @@ use futures_util::future::BoxFuture;
 use super::{BatchMax, Outage, Receipt, Transport};
 use crate::sink::Envelope;
 
-/// Standard output.
-#[derive(Debug, Default)]
-pub struct Stdout;
+/// A message a line.
+#[derive(Debug)]
+pub struct Lines<W> {
+    writer: Arc<Mutex<W>>,
+}
 
-impl Transport for Stdout {
+impl<W: Write + Send + 'static> Lines<W> {
+    /// Lines into this.
+    pub fn to(writer: W) -> Self {
+        Self { writer: Arc::new(Mutex::new(writer)) }
+    }
+}
+
+impl<W: Write + Send + 'static> Transport for Lines<W> {
     fn batch_max(&self) -> BatchMax {
         // A reader may take its time; while it does, messages wait in the spool.
         BatchMax { messages: 64, bytes: 64 << 10, timeout: Duration::MAX }
     }
 
     fn probe(&mut self) -> BoxFuture<'_, Result<String, Outage>> {
-        Box::pin(std::future::ready(Ok("standard output is open".to_owned())))
+        Box::pin(std::future::ready(Ok("it is open".to_owned())))
     }
 
     fn deliver<'a>(&'a mut self, batch: &'a [Envelope]) -> BoxFuture<'a, Receipt> {
         Box::pin(async move {
-            let lines = super::lines(batch);
+            let (lines, writer) = (super::lines(batch), Arc::clone(&self.writer));
             // A pipe that nobody empties blocks its writer.
             let written = tokio::task::spawn_blocking(move || {
-                let mut stdout = std::io::stdout().lock();
-                stdout.write_all(&lines).and_then(|()| stdout.flush())
+                let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+                writer.write_all(&lines).and_then(|()| writer.flush())
             });
             let outage = match written.await {
                 Ok(Ok(())) => return Receipt::taken(batch.len()),
