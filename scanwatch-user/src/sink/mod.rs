@@ -10,8 +10,6 @@ mod lines;
 mod message;
 mod outlet;
 mod spool;
-#[cfg(test)]
-mod tests;
 pub mod transport;
 
 pub use envelope::Envelope;

@@ -14,3 +14,18 @@ mod surges;
 
 #[path = "../../../../scanwatch-common/tests/build/mod.rs"]
 mod build;
+
+/// Names of all rules, in their order.
+pub(crate) fn rule_names() -> Vec<&'static str> {
+    super::verdict::Rule::ALL.iter().map(|rule| rule.name()).collect()
+}
+
+/// The identity of an incident of this source.
+pub(crate) fn incident_id(
+    address: scanwatch_common::abi::Address,
+    direction: crate::policy::Direction,
+    kind: super::Kind,
+    first: super::Timestamp,
+) -> super::IncidentId {
+    super::IncidentId::new(&super::source::SourceKey { address, vlan: [0, 0] }, direction, kind, first)
+}

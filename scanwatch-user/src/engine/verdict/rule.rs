@@ -15,7 +15,7 @@ macro_rules! rules {
         impl Rule {
             /// All rules.
             #[cfg(test)]
-            const ALL: &[Self] = &[$(Self::$variant,)+];
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
 
             /// Name in records and in the configuration.
             #[must_use]

@@ -1,8 +1,15 @@
 //! The forms of messages, one file a form. All write the same message; none has more to say than another, but for what
 //! its standard has no place for.
 
+pub mod cef;
 pub mod ecs;
+pub mod eve;
+pub mod leef;
+pub mod ocsf;
+mod parts;
 pub mod template;
+#[cfg(test)]
+pub(super) mod tests;
 pub mod text;
 
 pub use template::Template;
@@ -15,13 +22,28 @@ pub enum Format {
     /// Elastic Common Schema, one JSON document a line.
     #[default]
     Ecs,
+    /// Suricata's Extensible Event Format, one JSON document a line.
+    Eve,
+    /// Open Cybersecurity Schema Framework, one JSON document a line.
+    Ocsf,
+    /// ArcSight's Common Event Format, one event a line.
+    Cef,
+    /// IBM's Log Event Extended Format 2.0, one event a line.
+    Leef,
     /// One line a person reads: time, severity, what happened, and the evidence in short.
     Text,
 }
 
 impl Format {
     /// Every form by its name in the configuration.
-    pub const NAMES: [(&'static str, Self); 2] = [("ecs", Self::Ecs), ("text", Self::Text)];
+    pub const NAMES: [(&'static str, Self); 6] = [
+        ("ecs", Self::Ecs),
+        ("eve", Self::Eve),
+        ("ocsf", Self::Ocsf),
+        ("cef", Self::Cef),
+        ("leef", Self::Leef),
+        ("text", Self::Text),
+    ];
 
     /// The name in the configuration.
     #[must_use]
@@ -33,8 +55,8 @@ impl Format {
     #[must_use]
     pub const fn media_type(self) -> &'static str {
         match self {
-            Self::Ecs => "application/json",
-            Self::Text => "text/plain; charset=utf-8",
+            Self::Ecs | Self::Eve | Self::Ocsf => "application/json",
+            Self::Cef | Self::Leef | Self::Text => "text/plain; charset=utf-8",
         }
     }
 
@@ -43,6 +65,10 @@ impl Format {
     pub fn write(self, message: &Message, observer: &Observer) -> Vec<u8> {
         match self {
             Self::Ecs => ecs::message(message, observer).to_string().into_bytes(),
+            Self::Eve => eve::message(message, observer).to_string().into_bytes(),
+            Self::Ocsf => ocsf::message(message, observer).to_string().into_bytes(),
+            Self::Cef => cef::message(message, observer).into_bytes(),
+            Self::Leef => leef::message(message, observer).into_bytes(),
             Self::Text => text::message(message).into_bytes(),
         }
     }

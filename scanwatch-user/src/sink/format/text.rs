@@ -5,13 +5,10 @@
 //! ```
 
 use std::fmt::Write as _;
-use std::net::IpAddr;
 
 use super::Message;
-use super::ecs::mac_name;
-use crate::engine::{
-    FloodEvent, IncidentEvent, Kind, Snapshot, Target, Timestamp, attack_techniques, ip_of, technique_names,
-};
+use super::parts::{self, mac_name, spelt};
+use crate::engine::{FloodEvent, IncidentEvent, Snapshot, Timestamp, technique_names};
 
 /// Targets that are named.
 const LISTED_MAX: usize = 5;
@@ -24,7 +21,7 @@ pub fn message(message: &Message) -> String {
         Message::Flood(event) => flood(event),
         Message::Dropped(dropped) => {
             let name = message.severity().name();
-            escaped(&begin(dropped.at, name, message.action(), &dropped.reason))
+            spelt_out(&begin(dropped.at, name, message.action(), &dropped.reason))
         }
     }
 }
@@ -35,19 +32,18 @@ pub fn incident(event: &IncidentEvent) -> String {
     let snapshot = &event.snapshot;
     let action = event.action.of_scan();
     let mut line = begin(snapshot.at, snapshot.severity.name(), action, &snapshot.reason);
-    let answered: Vec<String> =
-        snapshot.targets.iter().filter(|target| target.answered).map(target_name).collect();
+    let answered = parts::target_names(snapshot, true);
     if !answered.is_empty() {
         let _ = write!(line, " Answered: {}.", listed(&answered));
     }
-    escaped(&format!("{line} [{}]", notes(snapshot).join("; ")))
+    spelt_out(&format!("{line} [{}]", notes(snapshot).join("; ")))
 }
 
 fn flood(event: &FloodEvent) -> String {
     let action = event.action.of_flood();
     let line = begin(event.at, event.severity.name(), action, &event.reason);
-    let sources: Vec<String> = event.sample.iter().map(ToString::to_string).collect();
-    escaped(&format!("{line} [sources {}; incident {}]", listed(&sources), event.id))
+    let sources = parts::addresses(&event.sample);
+    spelt_out(&format!("{line} [sources {}; incident {}]", listed(&sources), event.id))
 }
 
 fn begin(at: Timestamp, severity: &str, action: &str, reason: &str) -> String {
@@ -59,29 +55,18 @@ fn begin(at: Timestamp, severity: &str, action: &str, reason: &str) -> String {
 fn notes(snapshot: &Snapshot) -> Vec<String> {
     let mut notes = vec![format!("rule {}", snapshot.rule)];
     notes.push(technique_names(snapshot.techniques, snapshot.connects).join(", "));
-    let mut ids: Vec<&str> = attack_techniques(snapshot).iter().map(|technique| technique.id).collect();
-    ids.dedup();
-    notes.push(ids.join(", "));
+    notes.push(parts::attack_ids(snapshot).join(", "));
     notes.extend(snapshot.tool.map(|tool| format!("tool {tool}")));
     // Nobody is the one source of a shared scan.
-    let mac = snapshot.scanner.mac.filter(|_| snapshot.kind != Kind::Distributed);
+    let mac = snapshot.source().and_then(|scanner| scanner.mac);
     notes.extend(mac.map(|mac| format!("MAC {}", mac_name(mac))));
-    let [outer, inner] = snapshot.scanner.vlan;
-    if outer != 0 && snapshot.kind != Kind::Distributed {
-        notes.push(if inner == 0 { format!("VLAN {outer}") } else { format!("VLAN {outer}.{inner}") });
+    let vlans: Vec<String> = parts::vlans(snapshot).map(|id| id.to_string()).collect();
+    if !vlans.is_empty() {
+        notes.push(format!("VLAN {}", vlans.join(".")));
     }
     notes.push(format!("incident {}", snapshot.incident));
     notes.retain(|note| !note.is_empty());
     notes
-}
-
-fn target_name(target: &Target) -> String {
-    let address = ip_of(&target.address);
-    match (target.port, address) {
-        (None, address) => address.to_string(),
-        (Some(port), IpAddr::V4(address)) => format!("{address}:{port}"),
-        (Some(port), IpAddr::V6(address)) => format!("[{address}]:{port}"),
-    }
 }
 
 fn listed(names: &[String]) -> String {
@@ -92,20 +77,6 @@ fn listed(names: &[String]) -> String {
     }
 }
 
-/// A record stays one line and leaves the terminal alone, whatever somebody named a zone or a role: control characters, line
-/// separators and what turns the direction of writing are spelt out.
-fn escaped(line: &str) -> String {
-    let is_harmful = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{061c}')
-            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    line.chars().fold(String::with_capacity(line.len()), |mut text, c| {
-        if is_harmful(c) {
-            text.extend(c.escape_unicode());
-        } else {
-            text.push(c);
-        }
-        text
-    })
+fn spelt_out(line: &str) -> String {
+    spelt(line, |_| false)
 }

@@ -24,7 +24,7 @@ pub(super) fn record(dropped: &Dropped, observer: &Observer) -> Value {
             "reason": dropped.reason,
             "severity": message.severity() as u8,
             "start": time(dropped.first),
-            "type": ["error"],
+            "type": ["info"],
         },
         "message": dropped.reason,
         "observer": observer_fields(None, observer),

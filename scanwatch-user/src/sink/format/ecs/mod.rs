@@ -9,15 +9,14 @@ use std::net::IpAddr;
 use scanwatch_common::sketch::Estimate;
 use serde_json::{Map, Value, json};
 
+use super::parts::{direction_name, mac_name, protocol, rfc3339 as time, visibility_name};
 use super::{Message, Observer};
 use crate::engine::{
-    IncidentEvent, Scanner, Snapshot, Timestamp, Visibility, attack_techniques, ip_of, technique_names,
-    transport,
+    AttackTechnique, IncidentEvent, Scanner, Snapshot, Target, attack_techniques, ip_of, technique_names,
 };
-use crate::policy::Direction;
 
 /// The version of the schema that is followed.
-pub const ECS_VERSION: &str = "8.17.0";
+pub const ECS_VERSION: &str = "9.4.0";
 
 /// The document of a message.
 #[must_use]
@@ -52,13 +51,6 @@ pub fn incident(event: &IncidentEvent, observer: &Observer) -> Value {
         document["destination"] = destination;
     }
     document
-}
-
-/// RFC 3339 in UTC, to the microsecond.
-fn time(at: Timestamp) -> String {
-    // 2⁶⁴ nanoseconds after 1970 is 2554, well within what can be written.
-    let timestamp = jiff::Timestamp::from_nanosecond(i128::from(at.as_ns())).unwrap_or(jiff::Timestamp::MAX);
-    format!("{timestamp:.6}")
 }
 
 fn event_fields(event: &IncidentEvent) -> Value {
@@ -96,11 +88,6 @@ fn source(scanner: &Scanner) -> Value {
     source.into()
 }
 
-/// A link-layer address by RFC 7042, as ECS asks for.
-pub(super) fn mac_name(mac: [u8; 6]) -> String {
-    mac.map(|octet| format!("{octet:02X}")).join("-")
-}
-
 fn destination(snapshot: &Snapshot) -> Option<Value> {
     let mut destination = Map::new();
     if let Some(host) = snapshot.host {
@@ -113,16 +100,6 @@ fn destination(snapshot: &Snapshot) -> Option<Value> {
     (!destination.is_empty()).then(|| destination.into())
 }
 
-/// As `network.direction` has it.
-const fn direction_name(direction: Direction) -> &'static str {
-    match direction {
-        Direction::Lateral => "internal",
-        Direction::Outbound => "outbound",
-        Direction::Inbound => "inbound",
-        Direction::Transit => "external",
-    }
-}
-
 fn network(snapshot: &Snapshot) -> Value {
     let is_v6 = matches!(snapshot.scanner.address, IpAddr::V6(_));
     let mut network = Map::new();
@@ -131,8 +108,7 @@ fn network(snapshot: &Snapshot) -> Value {
     if snapshot.surge.is_none() {
         network.insert("type".into(), json!(if is_v6 { "ipv6" } else { "ipv4" }));
     }
-    if let Some(transport) = transport(snapshot.techniques) {
-        let transport = if is_v6 && transport == "icmp" { "ipv6-icmp" } else { transport };
+    if let Some(transport) = protocol(snapshot) {
         network.insert("transport".into(), json!(transport));
     }
     let [outer, inner] = snapshot.scanner.vlan;
@@ -171,30 +147,32 @@ fn related(snapshot: &Snapshot) -> Vec<String> {
 
 fn threat(snapshot: &Snapshot) -> Value {
     let techniques = attack_techniques(snapshot);
-    let list = |of: fn(&crate::engine::AttackTechnique) -> &'static str| {
+    let list = |of: fn(&AttackTechnique) -> &'static str, techniques: &[AttackTechnique]| {
         let mut names: Vec<_> = techniques.iter().map(of).collect();
         names.dedup();
         names
     };
-    json!({
+    let named = |techniques: &[AttackTechnique]| json!({ "id": list(|t| t.id, techniques), "name": list(|t| t.name, techniques) });
+    let mut threat = json!({
         "framework": "MITRE ATT&CK",
-        "tactic": { "id": list(|t| t.tactic_id), "name": list(|t| t.tactic) },
-        "technique": { "id": list(|t| t.id), "name": list(|t| t.name) },
-    })
+        "tactic": { "id": list(|t| t.tactic_id, &techniques), "name": list(|t| t.tactic, &techniques) },
+        "technique": named(&techniques),
+    });
+    let parts: Vec<_> = techniques.into_iter().filter(|technique| technique.id.contains('.')).collect();
+    if !parts.is_empty() {
+        threat["technique"]["subtechnique"] = named(&parts);
+    }
+    threat
 }
 
 fn scanwatch(snapshot: &Snapshot) -> Value {
-    let visibility = match snapshot.visibility {
-        Visibility::Symmetric => "symmetric",
-        Visibility::OneWay => "one_way",
-    };
     json!({
         "incident": { "id": snapshot.incident.to_string() },
         "losses": snapshot.losses,
         "role": snapshot.role.as_ref().map(|role| &role.name),
         "role_verdict": snapshot.role.as_ref().map(|role| role.verdict.name()),
         "scan": scan(snapshot),
-        "visibility": visibility,
+        "visibility": visibility_name(snapshot.visibility),
         "zone": { "source": snapshot.scanner.zone, "targets": snapshot.zones },
     })
 }
@@ -244,7 +222,7 @@ fn scan(snapshot: &Snapshot) -> Value {
     scan
 }
 
-fn target(target: &crate::engine::Target) -> Value {
+fn target(target: &Target) -> Value {
     let mut fields = json!({ "answered": target.answered, "ip": ip_of(&target.address).to_string() });
     if let Some(port) = target.port {
         fields["port"] = json!(port);

@@ -1,21 +1,17 @@
 //! Documents as they are written, field by field.
 
-use std::io;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Format, Lines, Message, Observer, Sink, ecs, text};
+use super::super::{ecs, text};
 use crate::engine::tests::lab::{Lab, host_in, network, policy, service};
-use crate::engine::{IncidentEvent, Kind, Record};
+use crate::engine::{IncidentEvent, Kind};
 use crate::policy::{INTERNET, Role, RoleKind};
+use crate::sink::{Message, Observer};
 
 fn observer() -> Observer {
     Observer { hostname: "gw1".to_owned(), version: "1.2.3".to_owned() }
-}
-
-fn record(event: &IncidentEvent) -> Record {
-    Record::Incident(Box::new(event.clone()))
 }
 
 /// A document without the fields that are compared elsewhere: samples, and ids that follow from hashes.
@@ -48,7 +44,7 @@ fn a_vertical_scan_in_full() {
     let golden = json!({
         "@timestamp": "2028-01-03T00:00:05.000000Z",
         "destination": { "address": "10.2.0.10", "ip": "10.2.0.10" },
-        "ecs": { "version": "8.17.0" },
+        "ecs": { "version": "9.4.0" },
         "event": {
             "action": "scan-ended",
             "category": ["network", "intrusion_detection"],
@@ -219,51 +215,6 @@ fn a_surge_has_a_port_and_no_source() {
     assert!(line.contains(" low scan-detected: about ") && !line.contains("0.0.0.0"), "{line}");
 }
 
-/// A pipe that is closed after some lines.
-struct Pipe {
-    lines_left: usize,
-    written: Vec<u8>,
-    error: io::ErrorKind,
-}
-
-impl io::Write for Pipe {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.lines_left = self.lines_left.checked_sub(1).ok_or(self.error)?;
-        self.written.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-#[test]
-fn each_record_is_one_line_in_one_piece_and_a_closed_pipe_is_no_error() {
-    let mut lab = Lab::new(policy());
-    lab.scan_ports("10.1.0.99", "10.2.0.10", 1..=50, 50.0);
-    lab.finish();
-    for format in [Format::Ecs, Format::Text] {
-        let mut pipe = Pipe { lines_left: 2, written: Vec::new(), error: io::ErrorKind::BrokenPipe };
-        let mut lines = Lines::new(&mut pipe, format, observer());
-        assert!(lines.write(&record(&lab.events[0])).unwrap());
-        assert!(lines.write(&record(&lab.events[1])).unwrap());
-        assert!(!lines.write(&record(&lab.events[1])).unwrap(), "nobody reads any more");
-        lines.flush().unwrap();
-        let written = String::from_utf8(pipe.written).unwrap();
-        assert!(written.ends_with('\n'));
-        let lines: Vec<&str> = written.lines().collect();
-        let expected = [0, 1].map(|event| match format {
-            Format::Ecs => ecs::incident(&lab.events[event], &observer()).to_string(),
-            Format::Text => text::incident(&lab.events[event]),
-        });
-        assert_eq!(lines, expected);
-
-        let mut full = Pipe { lines_left: 0, written: Vec::new(), error: io::ErrorKind::StorageFull };
-        assert!(Lines::new(&mut full, format, observer()).write(&record(&lab.events[0])).is_err());
-    }
-}
-
 #[test]
 fn a_line_tells_a_person_when_how_bad_who_what_and_what_was_learned() {
     let mut lab = Lab::new(policy());
@@ -322,7 +273,7 @@ fn a_flood_in_full() {
     assert_eq!(
         found,
         json!({
-            "ecs": { "version": "8.17.0" },
+            "ecs": { "version": "9.4.0" },
             "event": {
                 "action": "flood-detected",
                 "category": ["network", "intrusion_detection"],
