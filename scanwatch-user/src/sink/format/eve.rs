@@ -170,7 +170,7 @@ fn metadata(message: &Message, observer: &Observer) -> Value {
         scan.and_then(|scan| scan.remove("targets"));
         for target in &event.snapshot.targets {
             let name = if target.answered { "answered" } else { "tried" };
-            facts.text(&format!("scanwatch.scan.targets.{name}"), parts::target_name(target));
+            facts.text(&format!("scanwatch.scan.targets.{name}"), &parts::target_name(target));
         }
     }
     facts.add("scanwatch", &document["scanwatch"]);
@@ -194,12 +194,12 @@ impl Facts {
             Value::Number(number) if number.is_u64() => {
                 self.numbers.insert(name.to_owned(), value.clone());
             }
-            Value::String(text) => self.text(name, text.clone()),
-            Value::Number(_) | Value::Bool(_) => self.text(name, value.to_string()),
+            Value::String(text) => self.text(name, text),
+            Value::Number(_) | Value::Bool(_) => self.text(name, &value.to_string()),
         }
     }
 
-    fn text(&mut self, name: &str, value: String) {
+    fn text(&mut self, name: &str, value: &str) {
         self.texts.push(json!({ "key": name, "value": value }));
     }
 }

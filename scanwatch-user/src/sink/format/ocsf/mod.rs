@@ -19,7 +19,8 @@ pub const OCSF_VERSION: &str = "1.8.0";
 /// Identifiers of a class, its category, and one of its activities, with their names.
 struct Class {
     category: (u32, &'static str),
-    class: (u32, &'static str),
+    uid: u32,
+    name: &'static str,
     activity: (u32, &'static str),
 }
 
@@ -54,8 +55,8 @@ fn base(message: &Message, class: &Class, observer: &Observer) -> Value {
         "activity_name": activity_name,
         "category_name": class.category.1,
         "category_uid": class.category.0,
-        "class_name": class.class.1,
-        "class_uid": class.class.0,
+        "class_name": class.name,
+        "class_uid": class.uid,
         "duration": millis(last).saturating_sub(millis(first)),
         "end_time": millis(last),
         "message": parts::reason(message),
@@ -64,8 +65,8 @@ fn base(message: &Message, class: &Class, observer: &Observer) -> Value {
         "severity_id": severity,
         "start_time": millis(first),
         "time": millis(message.at()),
-        "type_name": format!("{}: {activity_name}", class.class.1),
-        "type_uid": class.class.0 * 100 + activity,
+        "type_name": format!("{}: {activity_name}", class.name),
+        "type_uid": class.uid * 100 + activity,
     })
 }
 
@@ -101,7 +102,7 @@ fn finding(message: &Message, action: Action, observer: &Observer) -> Value {
         // Nobody has looked at it and found it resolved: it is over.
         Action::Ended => ((3, "Close"), (99, "Ended")),
     };
-    let class = Class { category: (2, "Findings"), class: (2004, "Detection Finding"), activity };
+    let class = Class { category: (2, "Findings"), uid: 2004, name: "Detection Finding", activity };
     let mut document = base(message, &class, observer);
     let (first, last) = parts::span(message);
     let rule = parts::rule(message);
@@ -155,7 +156,8 @@ fn attack(technique: &AttackTechnique) -> Value {
 fn error(message: &Message, dropped: &Dropped, observer: &Observer) -> Value {
     let class = Class {
         category: (6, "Application Activity"),
-        class: (6008, "Application Error"),
+        uid: 6008,
+        name: "Application Error",
         activity: (1, "General Error"),
     };
     let mut document = base(message, &class, observer);
