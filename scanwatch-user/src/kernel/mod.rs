@@ -20,6 +20,7 @@ mod ports;
 mod repeat;
 mod replay;
 mod ring;
+mod socket;
 mod window;
 mod zones;
 
@@ -33,3 +34,4 @@ pub use links::{LinkEvent, LinkWatch, default_route_interface, interface_index};
 pub use object::{KERNEL_MIN, Kernel, Options};
 pub use replay::FRAME_BYTES_MIN;
 pub use ring::NoveltyRing;
+pub use socket::{bytes_underway, is_other_kind, is_too_large};

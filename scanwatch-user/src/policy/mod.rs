@@ -13,7 +13,10 @@ mod zone_table;
 pub use direction::{Direction, Directions, Treatment};
 pub use network::Network;
 pub use role::{Role, RoleKind, Schedule};
-pub use sink::{ClientCertificate, FilePlan, Secret, SinkPlan, SpoolPlan, TlsPlan, TransportPlan, WhenFull};
+pub use sink::{
+    ClientCertificate, Facility, FilePlan, HostPort, Secret, SinkPlan, SpoolPlan, SyslogAddress, SyslogPlan,
+    TlsPlan, TransportPlan, WhenFull,
+};
 pub use thresholds::{BlockLimit, DistributedLimit, Limit, Sight, SurgeLimit, Thresholds, WaysInLimit};
 pub use zone_table::{TablePlace, ZonePrefix, ZoneTable};
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::config::error::Fault;
 use crate::config::read::{Section, Value};
-use crate::policy::{ClientCertificate, Secret, TlsPlan};
+use crate::policy::{ClientCertificate, HostPort, Secret, TlsPlan};
 
 /// Keys of a connection by TLS, read by [`tls`].
 pub const TLS_KEYS: [&str; 4] = ["ca_file", "certificate_file", "key_file", "server_name"];
@@ -57,4 +57,21 @@ pub fn tls(section: &Section) -> Result<TlsPlan, Fault> {
     };
     let server_name = section.get("server_name").map(|value| value.text("a host name")).transpose()?;
     Ok(TlsPlan { ca_file: path_at(section, "ca_file")?, client, server_name: server_name.map(str::to_owned) })
+}
+
+/// A host and its port, as `siem.example:6514`, `192.0.2.7:514` or `[2001:db8::7]:514`.
+pub fn host_and_port(text: &str) -> Option<HostPort> {
+    let (host, port) = text.rsplit_once(':')?;
+    // A sign is no digit of a port, though a number may begin with it.
+    let port =
+        port.parse().ok().filter(|number| *number > 0 && port.bytes().all(|byte| byte.is_ascii_digit()))?;
+    let bracketed = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let fits = match bracketed {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => {
+            !host.is_empty()
+                && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+        }
+    };
+    fits.then(|| HostPort { host: bracketed.unwrap_or(host).to_owned(), port })
 }

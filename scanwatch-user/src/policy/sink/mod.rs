@@ -2,10 +2,12 @@
 
 mod file;
 mod secret;
+mod syslog;
 mod tls;
 
 pub use file::FilePlan;
 pub use secret::Secret;
+pub use syslog::{Facility, HostPort, SyslogAddress, SyslogPlan};
 pub use tls::{ClientCertificate, TlsPlan};
 
 use crate::sink::Format;
@@ -58,6 +60,8 @@ pub enum TransportPlan {
     Stdout,
     /// A file, one message a line.
     File(FilePlan),
+    /// RFC 5424.
+    Syslog(SyslogPlan),
 }
 
 impl TransportPlan {
@@ -67,6 +71,7 @@ impl TransportPlan {
         match self {
             Self::Stdout => "stdout",
             Self::File(_) => "file",
+            Self::Syslog(_) => "syslog",
         }
     }
 }

@@ -14,6 +14,7 @@ pub use lines::Lines;
 
 mod file;
 mod lines;
+mod syslog;
 pub mod tls;
 
 /// The transport of a sink. Nothing is opened yet: what is missing shows at the first delivery, and is tried again.
@@ -22,6 +23,7 @@ pub fn of(plan: &SinkPlan) -> Box<dyn Transport> {
     match &plan.transport {
         TransportPlan::Stdout => Box::new(Lines::to(std::io::stdout())),
         TransportPlan::File(file) => Box::new(file::File::new(file.clone())),
+        TransportPlan::Syslog(syslog) => Box::new(syslog::Syslog::new(syslog.clone())),
     }
 }
 
@@ -33,6 +35,7 @@ pub fn check(plan: &SinkPlan) -> Result<(), String> {
     match &plan.transport {
         TransportPlan::Stdout => Ok(()),
         TransportPlan::File(plan) => file::check(plan),
+        TransportPlan::Syslog(plan) => syslog::check(plan),
     }
 }
 

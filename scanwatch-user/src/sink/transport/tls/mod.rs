@@ -1,5 +1,7 @@
 //! TLS towards a receiver: whom we trust, what we show, and what an error means to the operator.
 
+#[cfg(test)]
+pub(super) mod authority;
 mod files;
 mod named;
 #[cfg(test)]
