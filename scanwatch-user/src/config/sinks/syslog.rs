@@ -41,7 +41,10 @@ fn address(section: &Section, value: &Value) -> Result<SyslogAddress, Fault> {
         ("udp", Some(rest)) => Ok(SyslogAddress::Udp(read(rest)?)),
         ("tcp", Some(rest)) => Ok(SyslogAddress::Tcp(read(rest)?)),
         ("tls", Some(rest)) => Ok(SyslogAddress::Tls(read(rest)?, tls(section)?)),
-        ("unix", _) if rest.starts_with('/') && !rest.contains('\0') => Ok(SyslogAddress::Unix(rest.into())),
+        // `unix:/dev/log`, or `unix:///dev/log` as in a URL.
+        ("unix", path) if path.unwrap_or(rest).starts_with('/') && !rest.contains('\0') => {
+            Ok(SyslogAddress::Unix(path.unwrap_or(rest).into()))
+        }
         _ => Err(value.expected(WANTED)),
     }
 }

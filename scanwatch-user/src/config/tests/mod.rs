@@ -3,6 +3,7 @@ mod bad_shape;
 mod bounds;
 mod properties;
 mod sinks;
+mod syslog;
 mod valid;
 
 use super::parse;

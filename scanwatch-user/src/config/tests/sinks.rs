@@ -89,7 +89,7 @@ fn what_no_sink_can_be_is_refused_with_its_line() {
     let error = |kind: &str| parse(&FILE.replace("\"file\"", kind), "a.toml").unwrap_err().to_string();
     assert!(
         error("\"pigeon\"").starts_with(
-            "a.toml:3: `type` in [[sink]] is `\"pigeon\"`; expected one of \"stdout\", \"file\""
+            "a.toml:3: `type` in [[sink]] is `\"pigeon\"`; expected one of \"stdout\", \"file\", "
         )
     );
     // Keys of another type are as unknown as any.

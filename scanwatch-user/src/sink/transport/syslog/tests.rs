@@ -91,13 +91,13 @@ async fn tcp() -> (TcpListener, Syslog) {
 }
 
 /// A TLS receiver of one connection: what it read, or why it could not.
-async fn tls(server: Arc<ServerConfig>) -> (HostPort, JoinHandle<std::io::Result<Vec<u8>>>) {
+async fn tls(config: Arc<ServerConfig>) -> (HostPort, JoinHandle<std::io::Result<Vec<u8>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = host_port(listener.local_addr().unwrap());
     let served = tokio::spawn(async move {
         let (stream, _) = listener.accept().await?;
         // An end without close_notify is an error here.
-        all(TlsAcceptor::from(server).accept(stream).await?).await
+        all(TlsAcceptor::from(config).accept(stream).await?).await
     });
     (address, served)
 }
