@@ -79,6 +79,29 @@ fn a_capture_gives_records_and_says_nothing_else() {
 }
 
 #[test]
+fn records_come_in_the_form_that_is_asked_for() {
+    let folder = Folder::new();
+    let scan = folder.file("scan.pcap", &scan_by("10.1.0.66"));
+    let forms = [
+        ("ecs", "{\"@timestamp\":\"2028-01-03T00:00:"),
+        ("eve", "{\"alert\":{"),
+        ("ocsf", "{\"activity_id\":1,"),
+        ("cef", "CEF:0|scanwatch|scanwatch|"),
+        ("leef", "LEEF:2.0|scanwatch|scanwatch|"),
+        ("text", "2028-01-03T00:00:"),
+    ];
+    for (format, beginning) in forms {
+        let output = command().args(["--format", format]).arg(&scan).output().unwrap();
+        assert!(output.status.success(), "{format}: {}", stderr(&output));
+        let text = String::from_utf8(output.stdout).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines.len() >= 2, "{format}: {text}");
+        assert!(lines[0].starts_with(beginning), "{format}: {}", lines[0]);
+        assert!(lines.iter().all(|line| line.contains("10.1.0.66")), "{format}: {text}");
+    }
+}
+
+#[test]
 fn captures_are_replayed_one_after_the_other_each_for_itself() {
     let folder = Folder::new();
     let (a, b) = (folder.file("a.pcap", &scan_by("10.1.0.66")), folder.file("b.pcap", &scan_by("10.1.0.77")));

@@ -7,6 +7,7 @@
 mod apt;
 mod debian;
 mod linker;
+mod python;
 mod rustup;
 mod tools;
 mod trial;
@@ -17,6 +18,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::ValueEnum;
 
+pub use python::python;
 pub use tools::{TOOLS, Tool, tools};
 
 use crate::kernel_object::{KernelToolchain, clean_command};

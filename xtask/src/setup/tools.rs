@@ -37,6 +37,8 @@ pub const TOOLS: &[Tool] = &[
     tool("dnsmasq", "dnsmasq-base", "a resolver that answers many ports of one client"),
     tool("socat", "socat", "open ports of every other kind"),
     tool("curl", "curl", "pages by IPv6 and IPv4 side by side, as browsers fetch them"),
+    tool("lognormalizer", "liblognorm-utils", "reads the CEF that scanwatch writes, as rsyslog does"),
+    tool("python3", "python3-venv", "runs the check of OCSF findings against the published schema"),
     tool("tcpdump", "tcpdump", "says what was really on the wire when a test fails"),
 ];
 

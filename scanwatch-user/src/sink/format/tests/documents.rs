@@ -258,10 +258,10 @@ fn a_flood_in_full() {
     }
     lab.wait(5.0);
     let [flood] = &lab.floods[..] else { panic!("{:?}", lab.floods) };
-    let line = text::message(&Message::Flood(&flood));
+    let line = text::message(&Message::Flood(flood));
     assert!(line.contains(&format!("Z critical flood-detected: {} [", flood.reason)), "{line}");
     assert!(line.ends_with(&format!("[sources 10.1.7.2; incident {}]", flood.id)), "{line}");
-    let mut found = ecs::message(&Message::Flood(&flood), &observer());
+    let mut found = ecs::message(&Message::Flood(flood), &observer());
     let id = found["scanwatch"]["incident"]["id"].as_str().unwrap().to_owned();
     assert_eq!(found["event"]["id"], format!("{id}-1"));
     for time in ["start", "end", "duration", "id"] {
