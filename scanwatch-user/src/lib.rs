@@ -2,7 +2,7 @@
 //!
 //! The arrows go one way: `config` makes a [`policy`]; [`kernel`] carries it out and delivers counts; [`engine`] turns
 //! counts into incidents, without clock or I/O; [`sink`] writes them; [`app`] connects the four. [`replay`] puts a
-//! [`capture`] in the kernel's place, and its packets' times in the clock's.
+//! [`capture`] in the kernel's place, and its packets' times in the clock's. [`watch`] answers, over HTTP, what `app` is asked.
 
 pub mod app;
 pub mod capture;
@@ -15,3 +15,4 @@ pub mod policy;
 pub mod replay;
 pub mod sink;
 pub mod state;
+pub mod watch;

@@ -169,6 +169,7 @@ impl Default for Policy {
             limits: LIMITS,
             sinks: Vec::new(),
             state_directory: None,
+            listen: None,
         }
     }
 }

@@ -7,6 +7,7 @@ mod defaults;
 mod error;
 mod interfaces;
 mod limits;
+mod listen;
 mod network;
 mod read;
 mod roles;
@@ -35,7 +36,7 @@ use crate::policy::{Direction, Policy, Treatment};
 /// Largest file that is read, bytes: a thousand times an ordinary one, and a bound for special files without end.
 pub const FILE_BYTES_MAX: u64 = 4 << 20;
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 11] = [
     "interface",
     "zone",
     "services",
@@ -46,6 +47,7 @@ const KEYS: [&str; 10] = [
     "limits",
     "sink",
     "state",
+    "listen",
 ];
 
 /// Reads a configuration file; without one, the defaults.
@@ -105,8 +107,10 @@ pub fn summary(policy: &Policy) -> String {
     let sinks: Vec<String> =
         policy.sinks.iter().map(|sink| format!("{} ({})", sink.name, sink.transport.name())).collect();
     let sinks = if sinks.is_empty() { String::new() } else { format!("; tells {}", sinks.join(", ")) };
+    let listens =
+        policy.listen.as_ref().map_or_else(String::new, |listen| format!("; listens on {}", listen.endpoint));
     format!(
-        "{}, {}, {}; watches {on}; alerts on {alerts}{sinks}",
+        "{}, {}, {}; watches {on}; alerts on {alerts}{sinks}{listens}",
         counted(policy.zones.len(), "zone"),
         counted(policy.services.len(), "service"),
         counted(policy.roles.len(), "role"),
@@ -153,6 +157,7 @@ fn policy(text: &str, lines: &Lines) -> Result<Policy, Fault> {
         limits: limits::limits(&top)?,
         sinks: sinks::sinks(&top)?,
         state_directory: state::directory(&top)?,
+        listen: listen::listen(&top)?,
     })
 }
 

@@ -172,6 +172,11 @@ impl<'a> Value<'a> {
         self.node.as_str().ok_or_else(|| self.expected(wanted))
     }
 
+    /// True or false.
+    pub fn flag(&self) -> Result<bool, Fault> {
+        self.node.as_bool().ok_or_else(|| self.expected("true or false"))
+    }
+
     pub fn list(&self, wanted: &str) -> Result<Vec<Value<'a>>, Fault> {
         let items = self.node.as_array().ok_or_else(|| self.expected(wanted))?;
         let element = |item: &'a Spanned<DeValue<'a>>| Value {

@@ -21,6 +21,7 @@ mod flood;
 mod incident;
 mod interfaces;
 mod judge;
+mod overview;
 mod pairs;
 mod probe;
 mod reason;
@@ -46,7 +47,7 @@ pub(crate) mod tests;
 pub use flood::FloodEvent;
 pub use incident::{IncidentId, Target};
 pub use judge::{TEND, TURN};
-
+pub use overview::{Gauges, IncidentView, PortsView, SourceView, WindowView};
 pub use probe::ip_of;
 pub use record::{
     Action, IncidentEvent, Length, Record, RoleNote, Scanner, Snapshot, SurgeNote, Visibility,
@@ -89,6 +90,9 @@ use crate::policy::{Policy, ZoneId};
 
 /// Pairs of all sources together: 72 MB.
 const PAIRS_MAX: usize = 1_500_000;
+/// Ports in each list of the statistics.
+const PORTS_SHOWN: usize = 10;
+
 /// What the kernel could not hand over, since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Losses {
@@ -257,7 +261,7 @@ impl Engine {
     pub fn statistics(&self) -> Statistics {
         let sources = SourceStatistics { tracked: self.sources.len(), dropped: self.sources.dropped };
         let roles = self.coverage.statistics(&self.policy);
-        let ports = self.ports_statistics();
+        let ports = self.ports_statistics(PORTS_SHOWN);
         self.ledger.statistics(&self.policy, roles, sources, ports, self.losses)
     }
 

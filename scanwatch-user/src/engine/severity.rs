@@ -32,6 +32,9 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// All of them, least first.
+    pub const ALL: [Self; 4] = [Self::Low, Self::Medium, Self::High, Self::Critical];
+
     /// Its name.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -34,6 +34,8 @@ pub struct Ledger {
     directions: [DirectionLedger; 4],
     /// By treatment and kind.
     incidents: [[IncidentStatistics; Kind::ALL.len()]; 2],
+    /// Openings by treatment, direction and kind at that time.
+    openings: [[[u64; Kind::ALL.len()]; 4]; 2],
     /// Incidents that found no room, each scan once.
     pub refused: u64,
     /// Cells given up because their source had too many.
@@ -54,6 +56,7 @@ impl Ledger {
     /// Counts an incident.
     pub fn opened(&mut self, treatment: Treatment, direction: Direction, kind: Kind) {
         self.directions[direction as usize].incidents += 1;
+        self.openings[treatment as usize][direction as usize][kind as usize] += 1;
         let incidents = &mut self.incidents[treatment as usize][kind as usize];
         incidents.open += 1;
         incidents.total += 1;
@@ -77,6 +80,18 @@ impl Ledger {
     #[must_use]
     pub fn open(&self, treatment: Treatment) -> usize {
         self.incidents[treatment as usize].iter().map(|incidents| incidents.open).sum()
+    }
+
+    /// Open incidents by treatment and kind.
+    #[must_use]
+    pub fn open_by_kind(&self) -> [[usize; Kind::ALL.len()]; 2] {
+        self.incidents.map(|kinds| kinds.map(|incidents| incidents.open))
+    }
+
+    /// Incidents that were opened, by treatment, direction and kind at that time.
+    #[must_use]
+    pub const fn openings(&self) -> [[[u64; Kind::ALL.len()]; 4]; 2] {
+        self.openings
     }
 
     /// What of this is shown.
@@ -118,7 +133,9 @@ impl Ledger {
         }
     }
 
-    fn services_from_outside(&self, policy: &Policy) -> Vec<ServiceStatistics> {
+    /// The services most sources on the internet tried inside, most first.
+    #[must_use]
+    pub fn services_from_outside(&self, policy: &Policy) -> Vec<ServiceStatistics> {
         let named = self.services.iter().filter_map(|(id, sources)| Some((policy.service(*id)?, sources)));
         let mut services: Vec<_> = named
             .map(|(service, sources)| ServiceStatistics {

@@ -13,6 +13,22 @@ pub enum Direction {
     Transit,
 }
 
+impl Direction {
+    /// All directions, in the order of their numbers.
+    pub const ALL: [Self; 4] = [Self::Lateral, Self::Outbound, Self::Inbound, Self::Transit];
+
+    /// Name in the configuration.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Lateral => "lateral",
+            Self::Outbound => "outbound",
+            Self::Inbound => "inbound",
+            Self::Transit => "transit",
+        }
+    }
+}
+
 /// What becomes of a scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Treatment {
@@ -20,6 +36,20 @@ pub enum Treatment {
     Alert,
     /// Counted, never a record.
     Statistics,
+}
+
+impl Treatment {
+    /// Both, in the order of their numbers.
+    pub const ALL: [Self; 2] = [Self::Alert, Self::Statistics];
+
+    /// Name in the configuration.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Alert => "alert",
+            Self::Statistics => "statistics",
+        }
+    }
 }
 
 /// Treatment by direction.

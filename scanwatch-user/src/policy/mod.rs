@@ -4,6 +4,7 @@
 //! services into maps, `engine` judges by the rest.
 
 mod direction;
+mod listen;
 mod network;
 mod role;
 mod sink;
@@ -11,6 +12,7 @@ mod thresholds;
 mod zone_table;
 
 pub use direction::{Direction, Directions, Treatment};
+pub use listen::{Endpoint, Listen};
 pub use network::Network;
 pub use role::{Role, RoleKind, Schedule};
 pub use sink::{
@@ -126,6 +128,8 @@ pub struct Policy {
     pub sinks: Vec<SinkPlan>,
     /// Where spools and open incidents are kept, where that is configured.
     pub state_directory: Option<PathBuf>,
+    /// Where the agent answers questions about itself; `None` for nowhere.
+    pub listen: Option<Listen>,
 }
 
 impl Policy {

@@ -25,8 +25,6 @@ use crate::policy::{Direction, INTERNET, Policy, SurgeLimit, Treatment, ZoneId};
 
 /// Sources and targets that are shown.
 const SAMPLE_MAX: usize = 16;
-/// Ports in each list of the statistics.
-const PORTS_SHOWN: usize = 10;
 /// Most sources that a rare port has answered.
 const RARE_MAX: u64 = 5;
 /// Risk of a surge: that of scans from the internet. Nobody inside has done anything, and nothing has happened yet.
@@ -183,20 +181,33 @@ impl Engine {
         if zones.into_iter().any(is_blind) { Visibility::OneWay } else { Visibility::Symmetric }
     }
 
-    /// What is shown of the ports that outsiders try.
-    pub(in super::super) fn ports_statistics(&self) -> PortsStatistics {
+    /// The incidents of ports that are open.
+    pub(in super::super) fn open_surges(&self, now: Timestamp) -> Vec<Snapshot> {
+        use super::super::record::Action;
+        let open = self.surges.rises.iter().filter_map(|(key, rise)| Some((key, rise, rise.incident?)));
+        let news = open.map(|(key, rise, open)| News {
+            action: Action::Updated,
+            key: *key,
+            rise: rise.clone(),
+            sequence: open.records,
+        });
+        news.map(|news| self.snapshot(&news, now)).collect()
+    }
+
+    /// What is shown of the ports that outsiders try, so many in each list.
+    pub(in super::super) fn ports_statistics(&self, shown: usize) -> PortsStatistics {
         let surges = &self.surges;
         let name = |key: PortKey| (key.to_string(), self.service_of(key));
         let mut top = surges.busiest();
         top.sort_by_key(|(key, sources)| (Reverse(*sources), *key));
         let tried = top.len();
-        top.truncate(PORTS_SHOWN);
+        top.truncate(shown);
         let mut rare: Vec<(PortKey, u64)> =
             surges.guests.iter().map(|(key, guests)| (*key, guests.answered().rounded())).collect();
         rare.retain(|(_, answered)| *answered <= RARE_MAX);
         rare.sort_by_key(|(key, answered)| (*answered, *key));
-        rare.truncate(PORTS_SHOWN);
-        let shown = |(key, sources): (PortKey, u64)| {
+        rare.truncate(shown);
+        let tried_port = |(key, sources): (PortKey, u64)| {
             let (port, service) = name(key);
             PortStatistics { port, service, sources }
         };
@@ -206,7 +217,7 @@ impl Engine {
         });
         PortsStatistics {
             tried,
-            top: top.into_iter().map(shown).collect(),
+            top: top.into_iter().map(tried_port).collect(),
             rare_in_use: rare.collect(),
             rising_together: surges.withheld,
             surges_refused: surges.refused,

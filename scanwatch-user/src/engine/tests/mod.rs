@@ -7,6 +7,7 @@ mod actors;
 mod incidents;
 mod losses;
 mod memory;
+mod overview;
 mod roles;
 mod rules;
 mod scenarios;
