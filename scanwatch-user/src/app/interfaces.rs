@@ -4,9 +4,10 @@ use anyhow::Result;
 
 use crate::engine::Engine;
 use crate::kernel::{
-    Attachment, Kernel, KernelError, Learned, LinkEvent, default_route_interface, interface_index,
+    Attachment, Kernel, KernelError, Learned, LinkEvent, Mode, default_route_interface, interface_index,
 };
 use crate::policy::{Hook, Interface, Network, Policy};
+use crate::watch::InterfaceReading;
 
 /// A configured interface and, while it is there, its index.
 struct Watched {
@@ -16,6 +17,8 @@ struct Watched {
     failed: bool,
     /// What this interface's addresses teach.
     learned: Learned,
+    /// The hooks, for what comes in and what goes out, while it is attached to.
+    modes: (Mode, Option<Mode>),
 }
 
 /// All configured interfaces.
@@ -34,8 +37,8 @@ impl Interfaces {
         for wanted in wanted {
             let attachment = attach(&wanted, kernel).await?;
             tell(&attachment, engine);
-            let Attachment { index, learned, .. } = attachment;
-            all.push(Watched { wanted, index: Some(index), failed: false, learned });
+            let Attachment { index, learned, mode, egress, .. } = attachment;
+            all.push(Watched { wanted, index: Some(index), failed: false, learned, modes: (mode, egress) });
         }
         Ok(Self { all })
     }
@@ -81,6 +84,20 @@ impl Interfaces {
         }
     }
 
+    /// How each interface is watched, for whoever asks.
+    pub(super) fn readings(&self) -> Vec<InterfaceReading> {
+        let reading = |watched: &Watched| {
+            let (mode, egress) = watched.modes;
+            let attached = watched.index.is_some();
+            InterfaceReading {
+                name: watched.wanted.name.clone(),
+                mode: attached.then(|| mode.to_string()),
+                egress: egress.filter(|_| attached).map(|mode| mode.to_string()),
+            }
+        };
+        self.all.iter().map(reading).collect()
+    }
+
     /// Detaches from all.
     pub(super) fn close(&mut self, kernel: &mut Kernel) {
         for watched in &mut self.all {
@@ -98,6 +115,7 @@ impl Watched {
                 self.index = Some(attachment.index);
                 self.failed = false;
                 tell(&attachment, engine);
+                self.modes = (attachment.mode, attachment.egress);
                 self.learned = attachment.learned;
             }
             Err(error) => {

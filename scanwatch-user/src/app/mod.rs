@@ -4,6 +4,7 @@
 //! at every turn.
 
 mod interfaces;
+mod overview;
 mod quiet;
 
 use std::future::Future;
@@ -19,8 +20,10 @@ use crate::engine::{Engine, Losses, Record, TEND, TURN, Timestamp};
 use crate::kernel::{Kernel, LinkWatch, NoveltyRing, Options, WallClock};
 use crate::policy::Policy;
 use crate::sink::Outlets;
+use crate::watch::Listener;
 
 use interfaces::Interfaces;
+use overview::Overview;
 use quiet::Quiet;
 
 /// Records taken from a ring in one turn; the kernel counts what finds no room.
@@ -47,11 +50,14 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> Result<FinalStatistics> {
     let policy = Arc::new(policy);
+    // Before anything is loaded: what is in the way is said at once.
+    let listener = policy.listen.as_ref().map(Listener::bind).transpose().map_err(anyhow::Error::msg)?;
     // Before the first look at the interfaces, so that none vanishes unseen in between.
     let mut links = LinkWatch::open()?;
     let mut kernel = Kernel::load(&policy, Options::default())?;
     let mut logger = kernel.logger()?;
     let mut agent = Agent::new(policy, kernel, sinks).await?;
+    let (server, mut asks) = overview::serve(listener)?;
 
     let epoch = Duration::from_secs(u64::from(EPOCH_S));
     let mut epochs = interval_at(Instant::now() + epoch, epoch);
@@ -69,10 +75,13 @@ pub async fn run(
                 let event = event.context("the kernel closed the socket that tells of interfaces: start scanwatch again")?;
                 agent.link_changed(event).await;
             }
+            ask = asks.next() => agent.answer(ask),
             ready = readable(&mut agent.rings, agent.next_turn) => { ready?; agent.turn(); }
         }
         logger.flush();
     }
+    // Whoever asks from now on finds nobody, at once.
+    drop((asks, server));
     agent.finish().await
 }
 
@@ -85,6 +94,7 @@ struct Agent {
     clock: WallClock,
     sinks: Outlets,
     quiet: Quiet,
+    overview: Overview,
     next_turn: Instant,
     /// When the running epoch began.
     epoch_began: Timestamp,
@@ -103,6 +113,7 @@ impl Agent {
             clock: WallClock::now(),
             sinks,
             quiet: Quiet::new(),
+            overview: Overview::new(policy.listen.is_some()),
             next_turn: Instant::now(),
             epoch_began: now(),
         })
@@ -130,8 +141,9 @@ impl Agent {
         self.publish(records);
     }
 
-    fn publish(&self, records: Vec<Record>) {
+    fn publish(&mut self, records: Vec<Record>) {
         for record in records {
+            self.overview.record(&record);
             self.sinks.publish(record);
         }
     }
@@ -140,25 +152,31 @@ impl Agent {
     async fn end_epoch(&mut self) -> Result<()> {
         self.drain()?;
         self.interfaces.retry(&mut self.kernel, &mut self.engine).await;
-        self.quiet.epoch(&self.kernel.counters()?, &self.engine);
+        let counters = self.kernel.counters()?;
+        self.quiet.epoch(&counters, &self.engine);
+        self.overview.epoch(&counters);
         self.judge();
         Ok(())
     }
 
     fn drain(&mut self) -> Result<()> {
+        let began = Instant::now();
         self.clock = WallClock::now();
         self.kernel.flip()?;
         // What the rings still hold is older than what is drained now.
         self.read_rings();
         let epoch_began = std::mem::replace(&mut self.epoch_began, now());
         let Self { kernel, engine, clock, .. } = self;
+        let mut cells = [0; 2];
         kernel.drain(|drained| {
+            cells[drained.side as usize] += 1;
             let facts = &drained.cell.facts;
             let first = Timestamp::from_ns(clock.of(facts.first_ns));
             let last = Timestamp::from_ns(clock.of(facts.last_ns()));
             engine.cell(drained.side, &drained.key, drained.cell, first, last);
         })?;
         kernel.drain_ports(|key, sketch| engine.port(key, sketch, epoch_began))?;
+        self.overview.drained(began, cells);
         let counters = self.kernel.counters()?;
         self.engine.losses(Losses {
             ring_lost: total(&counters, Counter::RingLost),

@@ -1,7 +1,7 @@
 //! The one log line a minute of a quiet agent, and what it warns of.
 
 use scanwatch_common::abi::EPOCH_S;
-use scanwatch_common::counters::Counter;
+use scanwatch_common::counters::{Class, Counter};
 
 use crate::engine::Engine;
 
@@ -26,7 +26,7 @@ impl Quiet {
             return;
         }
         self.epochs = 0;
-        let probes = self.since(counters, |counter| PROBES.contains(&counter));
+        let probes = self.since(counters, |counter| counter.class() == Class::Probe);
         let lost = self.since(counters, |counter| counter == Counter::RingLost);
         let refused = self.since(counters, |counter| counter == Counter::CellRefused);
         self.told = counters.to_vec();
@@ -50,16 +50,3 @@ impl Quiet {
         sum(counters).saturating_sub(sum(&self.told))
     }
 }
-
-const PROBES: [Counter; 10] = [
-    Counter::ProbeSyn,
-    Counter::ProbeNull,
-    Counter::ProbeFin,
-    Counter::ProbeXmas,
-    Counter::ProbeFlags,
-    Counter::ProbeUdp,
-    Counter::ProbeSctp,
-    Counter::ProbeIcmp,
-    Counter::ProbeArp,
-    Counter::ProbeProto,
-];

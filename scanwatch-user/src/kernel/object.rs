@@ -99,6 +99,12 @@ impl Kernel {
         Ok(kernel)
     }
 
+    /// Cells there is room for in an epoch, by the number of the side.
+    #[must_use]
+    pub const fn cells_max(&self) -> [u32; 2] {
+        self.settings.cells
+    }
+
     /// Tells the programs [`Self::state`].
     pub(super) fn tell(&mut self) -> Result<(), KernelError> {
         Ok(self.control.set(0, Raw(self.state), 0)?)

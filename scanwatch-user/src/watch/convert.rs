@@ -9,9 +9,10 @@ use super::documents::{
     Port, Ports, RatesDocument, Service, SinkDocument, Source, Sources, SourcesCount, Status, TargetDocument,
     WindowDocument,
 };
-use super::reading::{IncidentsReading, Reading, SinkReading, SourcesReading};
+use super::reading::{IncidentsReading, Reading, SourcesReading};
 use crate::engine::{PortsView, Snapshot, SourceView, Timestamp, Window, ip_of, technique_names};
 use crate::policy::Treatment;
+use crate::sink;
 
 impl Status {
     /// The document of a reading on this machine.
@@ -58,10 +59,10 @@ fn interface(interface: &super::InterfaceReading) -> InterfaceDocument {
     }
 }
 
-fn sink(sink: &SinkReading) -> SinkDocument {
+fn sink(sink: &sink::Reading) -> SinkDocument {
     SinkDocument {
         name: sink.name.clone(),
-        transport: sink.transport.clone(),
+        transport: sink.transport.to_owned(),
         queued: sink.queued,
         queued_bytes: sink.queued_bytes,
         delivered: sink.delivered,
@@ -69,6 +70,7 @@ fn sink(sink: &SinkReading) -> SinkDocument {
         dropped: sink.dropped,
         refused: sink.refused,
         outage: sink.outage.clone(),
+        spool_trouble: sink.spool_trouble.clone(),
     }
 }
 

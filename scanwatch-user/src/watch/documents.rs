@@ -166,6 +166,8 @@ pub struct SinkDocument {
     pub refused: u64,
     /// Why the receiver cannot be reached, where that is so.
     pub outage: Option<String>,
+    /// Why the spool is not on disk, where that is so.
+    pub spool_trouble: Option<String>,
 }
 
 /// `/api/incidents`.

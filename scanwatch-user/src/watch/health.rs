@@ -15,7 +15,7 @@ pub(super) fn degraded(reading: &Reading) -> Vec<String> {
         }
     }
     for sink in &reading.sinks {
-        if let Some(why) = &sink.outage {
+        for why in sink.outage.iter().chain(&sink.spool_trouble) {
             reasons.push(format!("sink {}: {why}", sink.name));
         }
     }

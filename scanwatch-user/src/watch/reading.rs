@@ -6,6 +6,7 @@ use scanwatch_common::counters::{Class, Counter};
 
 use crate::engine::{Action, Gauges, IncidentEvent, IncidentView, Record, Severity, SourceView, Timestamp};
 use crate::policy::Direction;
+use crate::sink;
 
 /// All numbers that are cheap to read, at one moment.
 #[derive(Clone, Debug, Default)]
@@ -29,7 +30,7 @@ pub struct Reading {
     /// Interfaces.
     pub interfaces: Vec<InterfaceReading>,
     /// Sinks.
-    pub sinks: Vec<SinkReading>,
+    pub sinks: Vec<sink::Reading>,
 }
 
 impl Reading {
@@ -94,29 +95,6 @@ pub struct InterfaceReading {
     pub mode: Option<String>,
     /// The hook for what goes out.
     pub egress: Option<String>,
-}
-
-/// A sink, as it stands.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SinkReading {
-    /// Name as configured.
-    pub name: String,
-    /// Type as configured.
-    pub transport: String,
-    /// Records that wait.
-    pub queued: u64,
-    /// Bytes of them.
-    pub queued_bytes: u64,
-    /// Records delivered since the start.
-    pub delivered: u64,
-    /// Deliveries tried again since the start.
-    pub retried: u64,
-    /// Records dropped for want of room since the start.
-    pub dropped: u64,
-    /// Records the receiver will never take, put aside since the start.
-    pub refused: u64,
-    /// Why the receiver cannot be reached, where that is so.
-    pub outage: Option<String>,
 }
 
 /// Records handed to sinks since the start.

@@ -1,6 +1,7 @@
 mod bad_names;
 mod bad_shape;
 mod bounds;
+mod listen;
 mod properties;
 mod sinks;
 mod syslog;

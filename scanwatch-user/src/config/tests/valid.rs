@@ -297,6 +297,7 @@ fn the_summary_counts_and_names() {
     let summary = summary(&ok(&full));
     let begin = "1 zone, 17 services, 2 roles; watches eth0; alerts on nothing; tells alerts (file), ";
     assert!(summary.starts_with(begin), "{summary}");
+    assert!(summary.ends_with("; listens on unix:/run/scanwatch/api.sock"), "{summary}");
 }
 
 #[test]

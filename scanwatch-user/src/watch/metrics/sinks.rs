@@ -1,14 +1,14 @@
 //! Metrics of sinks.
 
-use super::super::reading::SinkReading;
 use super::Family;
+use crate::sink::Reading;
 
 /// Reads one number of a sink.
-type Read = fn(&SinkReading) -> u64;
+type Read = fn(&Reading) -> u64;
 
 /// One family for each number, with a sample for each sink.
-pub fn families(sinks: &[SinkReading]) -> [Family; 7] {
-    let numbers: [(Family, Read); 7] = [
+pub fn families(sinks: &[Reading]) -> [Family; 8] {
+    let numbers: [(Family, Read); 8] = [
         (Family::gauge("scanwatch_sink_queue_records", "Records that wait for the receiver."), |sink| {
             sink.queued
         }),
@@ -36,10 +36,14 @@ pub fn families(sinks: &[SinkReading]) -> [Family; 7] {
         (Family::gauge("scanwatch_sink_outage", "1 where the receiver cannot be reached, else 0."), |sink| {
             u64::from(sink.outage.is_some())
         }),
+        (
+            Family::gauge("scanwatch_sink_spool_trouble", "1 where the spool is not on disk, else 0."),
+            |sink| u64::from(sink.spool_trouble.is_some()),
+        ),
     ];
     numbers.map(|(mut family, read)| {
         for sink in sinks {
-            family.add(&[("sink", &sink.name), ("type", &sink.transport)], read(sink));
+            family.add(&[("sink", &sink.name), ("type", sink.transport)], read(sink));
         }
         family
     })
