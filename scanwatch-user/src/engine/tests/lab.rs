@@ -55,6 +55,8 @@ pub struct Lab {
     pub is_answering: bool,
     /// What frames are put into.
     pub ether: Ether,
+    /// Frames that were seen.
+    pub frames: u64,
     tables: HostTables,
     now_ns: u64,
     turn_ns: u64,
@@ -75,6 +77,7 @@ impl Lab {
             ring_is_full: false,
             is_answering: false,
             ether: ether(),
+            frames: 0,
             tables,
             now_ns: START_S * SECOND_NS,
             turn_ns: TURN_NS,
@@ -164,6 +167,7 @@ impl Lab {
     }
 
     pub fn frame(&mut self, frame: &[u8]) {
+        self.frames += 1;
         self.tables.control.clock_ns = self.now_ns;
         observe(frame, INTERFACE, Passage::IN, &mut self.tables);
         while let Some(novelty) = self.tables.next_novelty() {
@@ -258,6 +262,11 @@ impl Lab {
             self.syn(source, &host_in(net, host), port);
             self.wait(1.0 / per_s);
         }
+    }
+
+    /// Every counter of the data plane.
+    pub fn counters(&self) -> impl Iterator<Item = (Counter, u64)> {
+        Counter::ALL.iter().map(|counter| (*counter, self.tables.counter(*counter)))
     }
 
     pub fn statistics(&self) -> Statistics {

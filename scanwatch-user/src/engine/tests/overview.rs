@@ -1,5 +1,7 @@
 //! What is shown to whoever asks.
 
+use scanwatch_common::counters::Class;
+
 use super::lab::{Lab, START_S, host_in, policy};
 use crate::engine::{Kind, Timestamp};
 use crate::policy::{Network, Role, RoleKind, Treatment};
@@ -92,4 +94,39 @@ fn open_incidents_are_alerts_first_and_bounded() {
     lab.finish();
     assert_eq!(lab.engine.gauges().incidents_open, [[0; 5]; 2]);
     assert_eq!(lab.engine.gauges().incidents_opened[0][0][0], 1, "it is counted when it is over, too");
+}
+
+#[test]
+fn each_packet_is_in_one_counter_of_the_classes_of_packets() {
+    for is_answering in [false, true] {
+        let mut lab = Lab::new(policy());
+        lab.is_answering = is_answering;
+        for port in 1..=60 {
+            lab.syn("10.1.0.99", "10.2.0.10", port);
+            lab.syn("fd00:1::9", "fd00:2::1", port);
+            lab.udp("10.1.0.99", "10.2.0.10", port);
+            lab.udp("198.51.100.7", "10.2.0.10", 53);
+            lab.sctp("10.1.0.98", "10.2.0.10", port);
+            lab.flags("198.51.100.7", "10.2.0.10", port, port as u8);
+            lab.ping("10.1.0.97", &host_in("10.2.0", port));
+            lab.protocol("10.1.0.97", "10.2.0.10", port as u8);
+            lab.arp("10.1.0.97", &host_in("10.1.0", port));
+            lab.syn("10.1.0.99", "224.0.0.1", port);
+            lab.syn("0.0.0.0", "10.2.0.1", port);
+            lab.frame(&[0; 13]);
+            lab.wait(0.5);
+        }
+        let counted =
+            |class: Class| lab.counters().filter(|(of, _)| of.class() == class).map(|(_, n)| n).sum();
+        let classes = [Class::Skipped, Class::Established, Class::Probe, Class::Reply];
+        let packets: u64 = classes.map(counted).iter().sum();
+        assert_eq!(packets, lab.frames);
+        assert!(classes.iter().all(|class| class.is_of_packets()));
+        let contacts: u64 = counted(Class::Contact);
+        assert_eq!(
+            contacts,
+            counted(Class::Probe) + counted(Class::Reply),
+            "each told something, or nothing"
+        );
+    }
 }

@@ -12,7 +12,9 @@ const TICKS_PER_S: f64 = 100.0;
 pub fn families(began: Timestamp) -> Vec<Family> {
     let real = |family: Family, value: Option<f64>| {
         let mut family = family;
-        value.into_iter().for_each(|value| family.add_real(&[], value));
+        if let Some(value) = value {
+            family.add_real(&[], value);
+        }
         family
     };
     vec![
