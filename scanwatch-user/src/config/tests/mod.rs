@@ -2,6 +2,7 @@ mod bad_names;
 mod bad_shape;
 mod bounds;
 mod listen;
+mod pages;
 mod properties;
 mod sinks;
 mod syslog;

@@ -52,11 +52,14 @@ fn incident(line: &mut Line, snapshot: &Snapshot) {
     line.custom("cs3", "services", snapshot.services.join(", "));
     line.custom("cs4", "targets", parts::target_names(snapshot, false).join(", "));
     line.custom("cs5", "attack", parts::attack_ids(snapshot).join(", "));
-    if snapshot.source().is_none() {
-        line.custom("flexNumber2", "sources", snapshot.others_count);
-        line.custom("cs6", "sources", parts::addresses(&snapshot.others).join(", "));
-    } else if let Some(role) = &snapshot.role {
-        line.custom("cs6", "role", format!("{} ({})", role.name, role.verdict.name()));
+    if snapshot.others_count > 0 {
+        line.custom("flexNumber2", parts::others_name(snapshot), snapshot.others_count);
+    }
+    match &snapshot.role {
+        Some(role) => line.custom("cs6", "role", format!("{} ({})", role.name, role.verdict.name())),
+        None => {
+            line.custom("cs6", parts::others_name(snapshot), parts::addresses(&snapshot.others).join(", "));
+        }
     }
     line.custom("flexString1", "zones", format!("{} → {}", snapshot.scanner.zone, snapshot.zones.join(", ")));
     line.custom("flexString2", "visibility", parts::visibility_name(snapshot.visibility));

@@ -70,7 +70,26 @@ fn incident(line: &mut Line, snapshot: &Snapshot) {
     }
     line.put("tool", snapshot.tool.unwrap_or_default());
     line.put("riskScore", snapshot.risk);
+    measures(line, snapshot);
     losses(line, snapshot.losses);
+}
+
+fn measures(line: &mut Line, snapshot: &Snapshot) {
+    if let Some(ttl) = snapshot.scanner.ttl {
+        line.put("ttl", ttl);
+    }
+    if let Some(rate) = snapshot.rate {
+        line.put("newPairsPerSecond", format_args!("{rate:.3}"));
+    }
+    if let Some(length) = snapshot.length {
+        line.put("lengthMeanBytes", format_args!("{:.1}", length.mean));
+        line.put("lengthDeviationBytes", format_args!("{:.1}", length.deviation));
+    }
+    if let Some(surge) = &snapshot.surge {
+        line.put("slotSeconds", surge.slot.as_secs());
+        line.put("sourcesLeast", format_args!("{:.1}", surge.least));
+        line.put("sourcesUsual", format_args!("{:.1}", surge.usual));
+    }
 }
 
 fn endpoints(line: &mut Line, snapshot: &Snapshot) {
@@ -88,7 +107,7 @@ fn endpoints(line: &mut Line, snapshot: &Snapshot) {
     line.put("vlan", parts::vlans(snapshot).map(|id| id.to_string()).collect::<Vec<_>>().join("."));
     line.put("interface", snapshot.scanner.interface.as_deref().unwrap_or_default());
     if snapshot.others_count > 0 {
-        let name = if snapshot.source().is_none() { "sources" } else { "decoys" };
+        let name = parts::others_name(snapshot);
         line.put(name, parts::addresses(&snapshot.others).join(", "));
         line.put(&format!("{name}Count"), snapshot.others_count);
     }
@@ -100,6 +119,12 @@ fn flood(line: &mut Line, event: &FloodEvent) {
     line.put("sourcesCount", event.sources.rounded());
     let services: Vec<&str> = event.services.iter().map(|(name, _)| name.as_str()).collect();
     line.put("services", services.join(", "));
+    let counted = |name: &str, scans: &u64| format!("{name} {scans}");
+    let kinds = event.kinds.iter().map(|(kind, scans)| counted(kind, scans));
+    line.put("kinds", kinds.collect::<Vec<_>>().join(", "));
+    let directions = event.directions.iter();
+    let directions = directions.map(|(direction, scans)| counted(parts::direction_name(*direction), scans));
+    line.put("directions", directions.collect::<Vec<_>>().join(", "));
     losses(line, event.losses);
 }
 

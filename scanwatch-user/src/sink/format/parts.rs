@@ -164,6 +164,11 @@ pub(super) fn attack_ids(snapshot: &Snapshot) -> Vec<&'static str> {
     ids
 }
 
+/// What the other addresses of a scan are: those that share it, or those that one machine uses besides its own.
+pub(super) fn others_name(snapshot: &Snapshot) -> &'static str {
+    if snapshot.source().is_none() { "sources" } else { "decoys" }
+}
+
 /// Addresses as text.
 pub(super) fn addresses(addresses: &[IpAddr]) -> Vec<String> {
     addresses.iter().map(ToString::to_string).collect()

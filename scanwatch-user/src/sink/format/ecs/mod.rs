@@ -9,7 +9,9 @@ use std::net::IpAddr;
 use scanwatch_common::sketch::Estimate;
 use serde_json::{Map, Value, json};
 
-use super::parts::{direction_name, mac_name, protocol, rfc3339 as time, visibility_name};
+use super::parts::{
+    addresses, direction_name, mac_name, others_name, protocol, rfc3339 as time, visibility_name,
+};
 use super::{Message, Observer};
 use crate::engine::{
     AttackTechnique, IncidentEvent, Scanner, Snapshot, Target, attack_techniques, ip_of, technique_names,
@@ -201,9 +203,8 @@ fn scan(snapshot: &Snapshot) -> Value {
         scan["length_deviation_bytes"] = json!(rounded(length.deviation, 1));
     }
     if snapshot.others_count > 0 {
-        let name = if snapshot.source().is_none() { "sources" } else { "decoys" };
-        let addresses: Vec<String> = snapshot.others.iter().map(ToString::to_string).collect();
-        scan[name] = json!({ "count": snapshot.others_count, "sample": addresses });
+        let sample = addresses(&snapshot.others);
+        scan[others_name(snapshot)] = json!({ "count": snapshot.others_count, "sample": sample });
     }
     if let Some(surge) = &snapshot.surge {
         scan["surge"] = json!({

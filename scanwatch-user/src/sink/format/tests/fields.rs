@@ -7,7 +7,7 @@
 
 use serde_json::Value;
 
-use super::super::{ecs, eve, ocsf};
+use super::super::{Format, ecs, eve, ocsf};
 use super::messages::{Sample, all, observer};
 use crate::sink::Message;
 
@@ -157,6 +157,52 @@ fn check(sample: &Sample, table: &[(&str, Type)], path: &str, value: &Value) {
     let known = table.iter().find(|(field, _)| *field == path);
     let (_, kind) = known.unwrap_or_else(|| panic!("{}: the standard has no field {path}", sample.name));
     assert!(fits(value, *kind), "{}: {path} is {value}, which is no {kind:?}", sample.name);
+}
+
+/// Keys of a line of this form, without those that say what another key is.
+fn keys(format: Format, line: &str) -> Vec<String> {
+    let unescaped = line.replace("\\=", "");
+    let keys: Vec<&str> = match format {
+        Format::Leef => {
+            let attributes = line.splitn(7, '|').last().unwrap();
+            attributes.split('^').filter_map(|attribute| Some(attribute.split_once('=')?.0)).collect()
+        }
+        _ => unescaped.split('=').filter_map(|text| text.split([' ', '|']).next_back()).collect(),
+    };
+    keys.into_iter().filter(|key| !key.ends_with("Label")).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_field_of_every_form_is_in_the_document_about_them() {
+    const DOCUMENT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/FORMATS.md"));
+    for sample in all() {
+        for (name, format) in Format::NAMES {
+            let line = String::from_utf8(format.write(&sample.message(), &observer())).unwrap();
+            let found: Vec<String> = match format {
+                Format::Ecs | Format::Eve | Format::Ocsf => {
+                    let paths =
+                        fields(&serde_json::from_str(&line).unwrap()).into_iter().map(|(path, _)| path);
+                    paths
+                        .filter(|path| !path.starts_with("unmapped.") && !path.contains(".flowints."))
+                        .collect()
+                }
+                Format::Cef => {
+                    let mut found = keys(format, &line);
+                    // Behind the last `=` there is no key.
+                    found.pop();
+                    found
+                }
+                Format::Leef => keys(format, &line),
+                Format::Text => Vec::new(),
+            };
+            for field in found {
+                assert!(
+                    DOCUMENT.contains(&format!("`{field}`")),
+                    "{name}: docs/FORMATS.md does not say what {field} is"
+                );
+            }
+        }
+    }
 }
 
 #[test]

@@ -57,6 +57,7 @@ pub fn all() -> Vec<Sample> {
         incident("vertical over IPv4", Action::Detected, vertical()),
         incident("the same, updated", Action::Updated, Snapshot { sequence: 2, ..vertical() }),
         incident("the same, ended", Action::Ended, Snapshot { sequence: 3, ..vertical() }),
+        incident("vertical over IPv6, by decoys", Action::Detected, vertical_v6()),
         incident("horizontal over IPv6", Action::Detected, horizontal()),
         incident("ARP sweep", Action::Detected, arp()),
         incident("block with many targets", Action::Updated, block()),
@@ -156,6 +157,22 @@ fn vertical() -> Snapshot {
         losses: Losses::default(),
         reason: "10.1.0.99 tried about 20 ports on 10.2.0.10 (office → servers) in 1 s: a vertical scan."
             .to_owned(),
+    }
+}
+
+fn vertical_v6() -> Snapshot {
+    let host = "fd00:2::10";
+    Snapshot {
+        incident: id("fd00:1::99", Direction::Lateral, Kind::Vertical),
+        scanner: Scanner { address: "fd00:1::99".parse().unwrap(), vlan: [200, 0], ..vertical().scanner },
+        targets: vec![target(host, Some(22), true), target(host, Some(23), false)],
+        host: Some(host.parse().unwrap()),
+        others: ["fd00:1::98", "fd00:1::97"].map(|text| text.parse().unwrap()).to_vec(),
+        others_count: 2,
+        reason: format!(
+            "fd00:1::99 tried about 20 ports on {host} (office → servers) in 1 s: a vertical scan."
+        ),
+        ..vertical()
     }
 }
 
