@@ -48,6 +48,12 @@ pub enum Command {
         /// The configuration file.
         file: PathBuf,
     },
+    /// Write manual pages and shell completions into a folder, for a package.
+    #[command(hide = true)]
+    Generate {
+        /// The folder, made where it is missing.
+        folder: PathBuf,
+    },
 }
 
 /// How to watch.

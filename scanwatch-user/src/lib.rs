@@ -9,6 +9,7 @@ pub mod capture;
 pub mod cli;
 pub mod config;
 pub mod engine;
+pub mod generate;
 pub mod host_tables;
 pub mod kernel;
 pub mod policy;

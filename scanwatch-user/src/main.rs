@@ -4,10 +4,12 @@ use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use clap::Parser;
 use scanwatch::app;
 use scanwatch::cli::{self, Cli, Command, ReplayArgs, RunArgs};
 use scanwatch::config::{self, ConfigError};
+use scanwatch::generate;
 use scanwatch::policy::Policy;
 use scanwatch::replay::{self, Input, Progress, Replayed};
 use scanwatch::sink::{Format, Lines, Observer, Outlets, Pace, transport};
@@ -33,6 +35,8 @@ fn main() -> ExitCode {
 fn execute(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Check { file } => println!("{}", cli::check(&file)?),
+        Command::Generate { folder } => generate::write(&folder)
+            .with_context(|| format!("manual pages cannot be written to {}", folder.display()))?,
         Command::Run(args) => run(&args)?,
         Command::Replay(args) => return replay(&args),
     }

@@ -43,6 +43,19 @@ impl Interfaces {
         Ok(Self { all })
     }
 
+    /// Which are watched, and which are waited for.
+    pub(super) fn status(&self) -> String {
+        let names = |is_there: bool| {
+            let some = self.all.iter().filter(|watched| watched.index.is_some() == is_there);
+            some.map(|watched| watched.wanted.name.as_str()).collect::<Vec<_>>().join(", ")
+        };
+        match (names(true), names(false)) {
+            (watched, waited) if waited.is_empty() => format!("watching {watched}"),
+            (watched, waited) if watched.is_empty() => format!("waiting for {waited}"),
+            (watched, waited) => format!("watching {watched}, waiting for {waited}"),
+        }
+    }
+
     /// Follows a change that the kernel told.
     pub(super) async fn changed(&mut self, event: LinkEvent, kernel: &mut Kernel, engine: &mut Engine) {
         match event {

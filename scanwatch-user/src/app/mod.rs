@@ -6,6 +6,7 @@
 mod interfaces;
 mod overview;
 mod quiet;
+mod supervisor;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use crate::watch::Listener;
 use interfaces::Interfaces;
 use overview::Overview;
 use quiet::Quiet;
+use supervisor::Supervisor;
 
 /// Records taken from a ring in one turn; the kernel counts what finds no room.
 const RECORDS_MAX: usize = 16_384;
@@ -58,6 +60,8 @@ pub async fn run(
     let mut logger = kernel.logger()?;
     let mut agent = Agent::new(policy, kernel, sinks).await?;
     let (server, mut asks) = overview::serve(listener)?;
+    let mut supervisor = Supervisor::from_environment();
+    supervisor.ready(agent.status());
 
     let epoch = Duration::from_secs(u64::from(EPOCH_S));
     let mut epochs = interval_at(Instant::now() + epoch, epoch);
@@ -69,7 +73,10 @@ pub async fn run(
         tokio::select! {
             () = &mut shutdown => break,
             () = agent.sinks.closed() => break,
-            _ = epochs.tick() => agent.end_epoch().await?,
+            _ = epochs.tick() => {
+                agent.end_epoch().await?;
+                supervisor.status(agent.status());
+            }
             _ = tend.tick() => agent.judge(),
             event = links.next() => {
                 let event = event.context("the kernel closed the socket that tells of interfaces: start scanwatch again")?;
@@ -79,7 +86,9 @@ pub async fn run(
             ready = readable(&mut agent.rings, agent.next_turn) => { ready?; agent.turn(); }
         }
         logger.flush();
+        supervisor.turned();
     }
+    supervisor.stopping();
     // Whoever asks from now on finds nobody, at once.
     drop((asks, server));
     agent.finish().await
@@ -117,6 +126,12 @@ impl Agent {
             next_turn: Instant::now(),
             epoch_began: now(),
         })
+    }
+
+    /// What goes on, in one line.
+    fn status(&self) -> String {
+        let open = self.engine.statistics().incidents.open();
+        format!("{}; {open} incidents open", self.interfaces.status())
     }
 
     /// Reads the rings and judges what they said.

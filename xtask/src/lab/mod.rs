@@ -21,6 +21,7 @@ mod banner;
 mod dns;
 pub mod frame;
 pub mod host;
+pub mod machine;
 mod netns;
 pub mod peers;
 pub mod plan;

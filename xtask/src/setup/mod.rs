@@ -7,6 +7,8 @@
 mod apt;
 mod debian;
 mod linker;
+mod musl;
+mod packager;
 mod python;
 mod rustup;
 mod tools;
@@ -18,6 +20,8 @@ use std::process::Command;
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::ValueEnum;
 
+pub use musl::{static_library, static_target};
+pub use packager::packager;
 pub use python::python;
 pub use tools::{TOOLS, Tool, tools};
 

@@ -39,6 +39,11 @@ pub const TOOLS: &[Tool] = &[
     tool("curl", "curl", "pages by IPv6 and IPv4 side by side, as browsers fetch them"),
     tool("lognormalizer", "liblognorm-utils", "reads the CEF that scanwatch writes, as rsyslog does"),
     tool("python3", "python3-venv", "runs the check of OCSF findings against the published schema"),
+    tool("systemctl", "systemd", "runs a machine of its own for the package to be installed on"),
+    tool("systemd-analyze", "systemd", "judges how well the unit is locked up"),
+    tool("unshare", "util-linux", "makes the namespaces of such a machine"),
+    tool("nsenter", "util-linux", "runs commands on such a machine"),
+    tool("deb-systemd-invoke", "init-system-helpers", "starts services as packages do"),
     tool("tcpdump", "tcpdump", "says what was really on the wire when a test fails"),
 ];
 
