@@ -149,7 +149,10 @@ fn start_log(verbose: u8) {
     let filter = tracing_subscriber::EnvFilter::builder()
         .with_default_directive(tracing_subscriber::filter::LevelFilter::WARN.into())
         .try_from_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(format!("warn,scanwatch={level}")));
+        // What async_nats has to say of a server, the sink says once.
+        .unwrap_or_else(|_| {
+            tracing_subscriber::EnvFilter::new(format!("warn,async_nats=off,scanwatch={level}"))
+        });
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)

@@ -44,6 +44,8 @@ pub const TOOLS: &[Tool] = &[
     tool("unshare", "util-linux", "makes the namespaces of such a machine"),
     tool("nsenter", "util-linux", "runs commands on such a machine"),
     tool("deb-systemd-invoke", "init-system-helpers", "starts services as packages do"),
+    tool("rsyslogd", "rsyslog", "a syslog receiver, over UDP, TCP and sockets in the file system"),
+    tool("nats-server", "nats-server", "a receiver with streams"),
     tool("tcpdump", "tcpdump", "says what was really on the wire when a test fails"),
 ];
 

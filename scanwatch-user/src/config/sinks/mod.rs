@@ -2,6 +2,7 @@
 
 mod common;
 mod file;
+mod nats;
 mod syslog;
 
 pub(super) use common::path_at;
@@ -26,10 +27,11 @@ const SPOOL_MIB: (u64, u64) = (1, 1 << 20);
 type Read = fn(&Section) -> Result<TransportPlan, Fault>;
 
 /// Every type: its name, its keys, and how they are read.
-const TYPES: [(&str, &[&str], Read); 3] = [
+const TYPES: [(&str, &[&str], Read); 4] = [
     ("stdout", &[], |_| Ok(TransportPlan::Stdout)),
     ("file", file::KEYS, file::plan),
     ("syslog", syslog::KEYS, syslog::plan),
+    ("nats", nats::KEYS, nats::plan),
 ];
 
 /// Reads the `[[sink]]` sections; none given means none returned.

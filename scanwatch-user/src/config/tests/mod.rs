@@ -3,6 +3,7 @@ mod bad_shape;
 mod bounds;
 mod listen;
 mod pages;
+mod nats;
 mod properties;
 mod sinks;
 mod syslog;

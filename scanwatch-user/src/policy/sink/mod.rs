@@ -1,11 +1,13 @@
 //! Where alerts go: what a `[[sink]]` says.
 
 mod file;
+mod nats;
 mod secret;
 mod syslog;
 mod tls;
 
 pub use file::FilePlan;
+pub use nats::{NatsLogin, NatsPlan};
 pub use secret::Secret;
 pub use syslog::{Facility, HostPort, SyslogAddress, SyslogPlan};
 pub use tls::{ClientCertificate, TlsPlan};
@@ -62,6 +64,8 @@ pub enum TransportPlan {
     File(FilePlan),
     /// RFC 5424.
     Syslog(SyslogPlan),
+    /// JetStream.
+    Nats(NatsPlan),
 }
 
 impl TransportPlan {
@@ -72,6 +76,7 @@ impl TransportPlan {
             Self::Stdout => "stdout",
             Self::File(_) => "file",
             Self::Syslog(_) => "syslog",
+            Self::Nats(_) => "nats",
         }
     }
 }

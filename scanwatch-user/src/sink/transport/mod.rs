@@ -14,6 +14,7 @@ pub use lines::Lines;
 
 mod file;
 mod lines;
+mod nats;
 mod syslog;
 pub mod tls;
 
@@ -23,6 +24,7 @@ pub fn of(plan: &SinkPlan) -> Box<dyn Transport> {
     match &plan.transport {
         TransportPlan::Stdout => Box::new(Lines::to(std::io::stdout())),
         TransportPlan::File(file) => Box::new(file::File::new(file.clone())),
+        TransportPlan::Nats(nats) => Box::new(nats::Nats::new(nats.clone())),
         TransportPlan::Syslog(syslog) => Box::new(syslog::Syslog::new(syslog.clone())),
     }
 }
@@ -35,6 +37,7 @@ pub fn check(plan: &SinkPlan) -> Result<(), String> {
     match &plan.transport {
         TransportPlan::Stdout => Ok(()),
         TransportPlan::File(plan) => file::check(plan),
+        TransportPlan::Nats(plan) => nats::check(plan),
         TransportPlan::Syslog(plan) => syslog::check(plan),
     }
 }

@@ -90,6 +90,13 @@ impl Syslog {
 
     fn unreachable(&self, error: &io::Error) -> Outage {
         let address = &self.plan.address;
+        let closed = matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset);
+        if closed && matches!(address, SyslogAddress::Tls(..)) {
+            return Outage::new(format!(
+                "{address} closed the connection when TLS began; it may ask for a client certificate that it trusts, by \
+                 `certificate_file` and `key_file`; see its log"
+            ));
+        }
         Outage::new(match tls::explain(error) {
             Some(why) => format!("{address} cannot be used: {why}"),
             None => {
