@@ -56,6 +56,30 @@ impl PortSketch {
     /// The most that the bitmaps of hosts and of answered sources can say.
     pub const BITMAP_MOST: f64 = BY_BITS[BITS - 1];
 
+    /// Its bytes.
+    #[must_use]
+    pub fn bytes(&self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        let (registers, bitmaps) = bytes.split_at_mut(REGISTERS / 2);
+        let (hosts, answered) = bitmaps.split_at_mut(BITS / 8);
+        registers.copy_from_slice(&self.registers);
+        hosts.copy_from_slice(&self.hosts);
+        answered.copy_from_slice(&self.answered);
+        bytes
+    }
+
+    /// The sketch of these bytes; any bytes are one.
+    #[must_use]
+    pub fn of(bytes: [u8; 32]) -> Self {
+        let mut sketch = Self::EMPTY;
+        let (registers, bitmaps) = bytes.split_at(REGISTERS / 2);
+        let (hosts, answered) = bitmaps.split_at(BITS / 8);
+        sketch.registers.copy_from_slice(registers);
+        sketch.hosts.copy_from_slice(hosts);
+        sketch.answered.copy_from_slice(answered);
+        sketch
+    }
+
     /// True where [`Self::insert`] would write.
     #[inline(always)]
     #[must_use]

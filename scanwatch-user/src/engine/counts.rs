@@ -5,8 +5,10 @@
 //! and both give the same estimate.
 
 use scanwatch_common::sketch::{Estimate, Sketch};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::codes::{Codes, codes_of, codes_of_sketch, set};
+use super::state::codec::SketchForm;
 
 /// What is counted. The number is the place among the sketches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -203,6 +205,41 @@ impl Counts {
             Form::List(list) => list.heap_bytes(),
             Form::Sketches(_) => size_of::<[Sketch; 3]>(),
         }
+    }
+}
+
+/// As counts are written.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Written {
+    List(Vec<u16>),
+    Sketches([SketchForm; 3]),
+}
+
+impl Serialize for Counts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let written = match &self.0 {
+            Form::List(list) => Written::List(list.all().to_vec()),
+            Form::Sketches(sketches) => Written::Sketches(sketches.map(SketchForm)),
+        };
+        written.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Counts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(match Written::deserialize(deserializer)? {
+            Written::List(codes) => {
+                let mut list = Codes::default();
+                codes.into_iter().for_each(|code| {
+                    list.add(code);
+                });
+                let mut counts = Self(Form::List(list));
+                counts.shorten();
+                counts
+            }
+            Written::Sketches(sketches) => Self(Form::Sketches(Box::new(sketches.map(|form| form.0)))),
+        })
     }
 }
 

@@ -152,6 +152,8 @@ impl<'a> Overview<'a> {
             Status::Ok
         } else if blind && !pair.technique.is_tcp() {
             Status::Blind
+        } else if pair.is_missed() {
+            Status::Wait
         } else if window < Window::LONGEST && pair.first < window.start(now) {
             Status::Old
         } else if pair.is_refused() || now.since(pair.first) >= policy.thresholds.silence {
@@ -254,7 +256,9 @@ impl<'a> Facts<'a> {
     #[must_use]
     pub fn is_silent(&self, pair: &Pair) -> bool {
         let silence = self.context().policy.thresholds.silence;
-        !pair.is_answered() && (pair.is_refused() || self.context().now.since(pair.first) >= silence)
+        !pair.is_answered()
+            && !pair.is_missed()
+            && (pair.is_refused() || self.context().now.since(pair.first) >= silence)
     }
 
     /// True where a port is a service's: below 1024, or in a group that programs do not try by the dozen.

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use scanwatch_common::abi::Address;
+use serde::{Deserialize, Serialize};
 
+use super::renumber::Renumber;
 use super::scan::Lane;
 use super::time::Timestamp;
 use super::window::Window;
@@ -23,14 +25,14 @@ const HOSTS_MIN: u32 = 5;
 const HELD_MAX: usize = 256;
 
 /// New hosts on one lane, by slot.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Usual {
     lane: Lane,
     slots: Vec<(u64, u32)>,
 }
 
 /// A fan-out that is held back.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Held {
     /// Where.
     pub lane: Lane,
@@ -47,7 +49,7 @@ pub struct Held {
 }
 
 /// See the module.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct FanOut {
     usual: Vec<Usual>,
     held: Vec<Held>,
@@ -120,6 +122,17 @@ impl FanOut {
     #[must_use]
     pub fn next(&self) -> Option<Timestamp> {
         self.held.iter().map(|held| held.until).min()
+    }
+
+    /// Takes lanes by the numbers of another policy; of two that are one now, the first is remembered.
+    pub fn renumber(&mut self, map: &Renumber) {
+        for usual in std::mem::take(&mut self.usual) {
+            let lane = map.lane(usual.lane);
+            if self.usual.iter().all(|known| known.lane != lane) {
+                self.usual.push(Usual { lane, ..usual });
+            }
+        }
+        self.held.iter_mut().for_each(|held| held.lane = map.lane(held.lane));
     }
 
     /// True where nothing is remembered.

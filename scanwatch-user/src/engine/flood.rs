@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use scanwatch_common::sketch::{Estimate, Sketch};
+use serde::{Deserialize, Serialize};
 
 use super::Losses;
 use super::incident::IncidentId;
@@ -15,6 +16,7 @@ use super::record::Action;
 use super::scan::Kind;
 use super::severity::Severity;
 use super::source::{Profile, SourceKey};
+use super::state::codec;
 use super::time::Timestamp;
 use super::verdict::Finding;
 use crate::policy::{Direction, Policy};
@@ -62,9 +64,10 @@ pub struct FloodEvent {
 }
 
 /// What is gathered.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Gathered {
     scans: u64,
+    #[serde(with = "codec::sketch")]
     sources: Sketch,
     sample: BTreeSet<IpAddr>,
     kinds: [u64; Kind::ALL.len()],
@@ -79,7 +82,7 @@ struct Gathered {
 }
 
 /// See the module.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Flood {
     /// When the running minute began, and incidents opened in it.
     minute: Timestamp,

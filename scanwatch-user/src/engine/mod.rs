@@ -26,11 +26,13 @@ mod pairs;
 mod probe;
 mod reason;
 mod record;
+mod renumber;
 mod role;
 mod scan;
 mod severity;
 mod source;
 mod sources;
+mod state;
 mod statistics;
 mod surge;
 mod targets;
@@ -56,6 +58,7 @@ pub use record::{
 pub use role::RoleStatistics;
 pub use scan::{Kind, Techniques, technique_name};
 pub use severity::{RoleVerdict, Severity};
+pub use state::{EngineState, Extent};
 pub use statistics::{
     DirectionStatistics, DirectionsStatistics, GuestStatistics, IncidentStatistics, IncidentsStatistics,
     PortStatistics, PortsStatistics, ServiceStatistics, SourceStatistics, Statistics,

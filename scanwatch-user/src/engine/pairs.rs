@@ -9,6 +9,7 @@
 use std::time::Duration;
 
 use scanwatch_common::abi::{Address, Technique};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::probe::Probe;
 use super::time::Timestamp;
@@ -31,7 +32,7 @@ const RETRY: Duration = Duration::from_secs(5);
 const EVICTED_SHARE: usize = 8;
 
 /// What is known of a pair, as bits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Marks(u8);
 
 impl Marks {
@@ -45,6 +46,8 @@ impl Marks {
     pub const CONTINUED: Self = Self(8);
     /// The source tried it again within seconds.
     pub const RETRIED: Self = Self(16);
+    /// Nobody looked when its outcome would have come by.
+    pub const MISSED: Self = Self(32);
 
     /// Both together.
     #[must_use]
@@ -129,14 +132,21 @@ impl Pair {
         self.marks.has(Marks::REFUSED) && !self.is_answered()
     }
 
+    /// True where nothing is known of its outcome, for nobody looked.
+    #[must_use]
+    pub const fn is_missed(&self) -> bool {
+        self.marks.has(Marks::MISSED) && !self.is_answered() && !self.is_refused()
+    }
+
     const fn key(&self) -> (Technique, Address, u16) {
         (self.technique, self.target, self.port)
     }
 }
 
 /// The pairs of a source, in the order of technique, target and port.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Pairs {
+    #[serde(deserialize_with = "sorted")]
     sorted: Vec<Pair>,
     /// The table is full, and until then all of it is too young to go.
     full_until: Timestamp,
@@ -150,7 +160,8 @@ impl Pairs {
             Ok(at) => {
                 let known = &mut self.sorted[at];
                 if pair.is_tried() {
-                    if !known.is_tried() {
+                    if !known.is_tried() || known.is_missed() {
+                        known.marks = Marks(known.marks.0 & !Marks::MISSED.0);
                         known.first = pair.first;
                         known.last = pair.last;
                         known.length = pair.length;
@@ -269,6 +280,20 @@ impl Pairs {
         false
     }
 
+    /// Notes that nobody looked after a time: what had no outcome then may have got one.
+    pub fn miss(&mut self, then: Timestamp, silence: Duration) {
+        for pair in &mut self.sorted {
+            if pair.is_tried() && then.since(pair.first) < silence {
+                pair.marks = pair.marks.and(Marks::MISSED);
+            }
+        }
+    }
+
+    /// Changes every pair, but for its technique, target and port.
+    pub fn change(&mut self, change: impl FnMut(&mut Pair)) {
+        self.sorted.iter_mut().for_each(change);
+    }
+
     /// All pairs, in order.
     #[must_use]
     pub fn all(&self) -> &[Pair] {
@@ -280,6 +305,15 @@ impl Pairs {
     pub fn heap_bytes(&self) -> usize {
         self.sorted.capacity() * size_of::<Pair>()
     }
+}
+
+/// Pairs in their order, however they were written.
+fn sorted<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Pair>, D::Error> {
+    let mut pairs = Vec::<Pair>::deserialize(deserializer)?;
+    pairs.sort_unstable_by_key(Pair::key);
+    pairs.dedup_by_key(|pair| pair.key());
+    pairs.truncate(ROOM_SUSPECT);
+    Ok(pairs)
 }
 
 #[cfg(test)]

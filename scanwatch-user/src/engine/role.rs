@@ -4,21 +4,26 @@ use std::num::NonZeroU16;
 
 use scanwatch_common::abi::{Cell, Technique};
 use scanwatch_common::sketch::Sketch;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::probe::Element;
+use super::renumber::Renumber;
+use super::state::codec;
 use super::time::Timestamp;
 use crate::policy::{Policy, Role, ServiceId, ZoneId};
 use std::net::IpAddr;
 
 /// Place of a role in [`Policy::roles`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RoleId(NonZeroU16);
 
 impl RoleId {
+    /// A role that is in no policy any more.
+    pub const GONE: Self = Self(NonZeroU16::MAX);
+
     /// The role at this place; `None` beyond 65,534 roles.
-    fn new(index: usize) -> Option<Self> {
-        u16::try_from(index + 1).ok().and_then(NonZeroU16::new).map(Self)
+    pub fn new(index: usize) -> Option<Self> {
+        u16::try_from(index + 1).ok().and_then(NonZeroU16::new).map(Self).filter(|id| *id != Self::GONE)
     }
 
     /// Place in [`Policy::roles`].
@@ -78,15 +83,18 @@ pub fn left_behind(policy: &Policy, roles: &[RoleId], now: Timestamp) -> Option<
 }
 
 /// What the sources of one role did under it, since the start.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Covered {
+    #[serde(with = "codec::sketch")]
     sources: Sketch,
+    #[serde(with = "codec::sketch")]
     hosts: Sketch,
+    #[serde(with = "codec::sketch")]
     pairs: Sketch,
 }
 
 /// What was left out of the verdict, by role.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Coverage(Vec<Covered>);
 
 impl Coverage {
@@ -94,6 +102,17 @@ impl Coverage {
     #[must_use]
     pub fn new(policy: &Policy) -> Self {
         Self(vec![Covered::default(); policy.roles.len()])
+    }
+
+    /// The same of the roles of another policy, each in its place there.
+    pub fn renumber(&mut self, map: &Renumber, policy: &Policy) {
+        let mut now = Self::new(policy);
+        for (before, after) in map.places_of_roles() {
+            if let (Some(covered), Some(place)) = (self.0.get(before), now.0.get_mut(after.index())) {
+                *place = *covered;
+            }
+        }
+        *self = now;
     }
 
     /// Counts a covered probe; `source` is the hash of its source.

@@ -4,15 +4,18 @@ use std::collections::BTreeSet;
 
 use scanwatch_common::abi::Technique;
 use scanwatch_common::sketch::Sketch;
+use serde::{Deserialize, Serialize};
 
 use super::counts::{Counts, Part};
 use super::probe::Probe;
+use super::renumber::Renumber;
 use super::role::RoleId;
 use super::source::CellId;
+use super::state::codec;
 use crate::policy::{Direction, OTHER, ServiceId};
 
 /// Shape of a scan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Kind {
     /// Many ports on few hosts.
     Vertical,
@@ -45,7 +48,7 @@ impl Kind {
 }
 
 /// A set of techniques.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Techniques(u16);
 
 impl Techniques {
@@ -115,9 +118,10 @@ pub const fn technique_name(technique: Technique) -> &'static str {
 }
 
 /// One service, or one port that is in no service group, by one technique: what a sweep goes along.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Lane {
     /// Technique.
+    #[serde(with = "codec::technique")]
     pub technique: Technique,
     /// Service group.
     pub service: ServiceId,
@@ -150,7 +154,7 @@ impl Lane {
 const LANES_MAX: usize = 64;
 
 /// Lanes of a scan, bounded: beyond that many it is the number of ports that tells.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lanes(BTreeSet<Lane>);
 
 impl Lanes {
@@ -177,7 +181,7 @@ impl Lanes {
 }
 
 /// Which probes of a source are one scan.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Scope {
     /// Direction.
     pub direction: Direction,
@@ -267,6 +271,14 @@ impl Scope {
             lanes.iter().filter(|lane| kind != Kind::Horizontal || !lane.is_unnamed() || lane.port.is_some())
         {
             self.add_lane(lane);
+        }
+    }
+
+    /// Takes service groups and roles by the numbers of another policy.
+    pub fn renumber(&mut self, map: &Renumber) {
+        self.budget = self.budget.map(|role| map.role(role).unwrap_or(RoleId::GONE));
+        for lane in std::mem::take(&mut self.lanes).0 {
+            self.lanes.insert(map.lane(lane));
         }
     }
 

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use scanwatch_common::abi::{Address, Cell, CellFacts, Novelty, Outcome, Side, Technique};
+use serde::{Deserialize, Serialize};
 
 use super::counts::{Counts, Part};
 use super::fan::FanOut;
@@ -10,6 +11,7 @@ use super::incident::{Evidence, Footprint, Incident};
 use super::pairs::{Marks, Pair, Pairs};
 use super::probe::{Probe, ip_of, same_network};
 use super::role::{RoleId, roles_of};
+use super::state::codec;
 use super::time::Timestamp;
 use super::window::{Window, Windowed};
 use crate::policy::{Direction, Policy, ServiceId, ZoneId};
@@ -18,9 +20,10 @@ use crate::policy::{Direction, Policy, ServiceId, ZoneId};
 pub const CELLS_MAX: usize = 256;
 
 /// Identity of a source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SourceKey {
     /// Address, IPv6 cut to the configured prefix.
+    #[serde(with = "codec::address")]
     pub address: Address,
     /// VLAN ids, outer and inner, 0 where there is no tag.
     pub vlan: [u16; 2],
@@ -32,9 +35,10 @@ impl SourceKey {
 }
 
 /// Identity of a cell within its source. Cells that differ in zone and role alone stand side by side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct CellId {
     /// Technique.
+    #[serde(with = "codec::technique")]
     pub technique: Technique,
     /// Service group.
     pub service: ServiceId,
@@ -45,6 +49,7 @@ pub struct CellId {
     /// The role that covered the probes when they were seen.
     pub role: Option<RoleId>,
     /// What became of the contacts.
+    #[serde(with = "codec::outcome")]
     pub outcome: Outcome,
 }
 
@@ -57,7 +62,7 @@ impl CellId {
 }
 
 /// What a source did to one service of one zone by one technique.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SourceCell {
     /// Identity.
     pub id: CellId,
@@ -70,13 +75,14 @@ pub struct SourceCell {
 }
 
 /// Who a source is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Profile {
     /// Identity.
     pub key: SourceKey,
     /// Address in full, the latest where the key stands for several.
     pub address: IpAddr,
     /// Inside or outside.
+    #[serde(with = "codec::side")]
     pub side: Side,
     /// Zone.
     pub zone: ZoneId,
@@ -110,7 +116,7 @@ impl Profile {
 }
 
 /// A source and all that is remembered of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Source {
     /// Who it is.
     pub profile: Profile,
@@ -174,11 +180,7 @@ impl Source {
     /// Direction of what this source does to a host: neighbours are inside, whatever the zones say of public networks.
     #[must_use]
     pub fn direction_to(&self, target: &Address, zone: ZoneId) -> Direction {
-        if same_network(&self.profile.key.address, target) {
-            Direction::Lateral
-        } else {
-            self.direction(zone)
-        }
+        direction(&self.profile.key.address, self.profile.zone, target, zone)
     }
 
     /// Notes a probe in its cell, among the pairs, and in the incidents it belongs to. `now` is the present, and `dropped`
@@ -331,6 +333,21 @@ impl Source {
         self.ended.retain(|footprint| now.apart(footprint.fired) < Window::LONGEST.length());
     }
 
+    /// The same without its cells and pairs.
+    #[must_use]
+    pub fn incidents_alone(&self) -> Self {
+        Self {
+            profile: self.profile.clone(),
+            cells: Vec::new(),
+            pairs: Pairs::default(),
+            covered: Vec::new(),
+            fan: None,
+            incidents: self.incidents.clone(),
+            ended: self.ended.clone(),
+            ..*self
+        }
+    }
+
     /// True where nothing is left of it.
     #[must_use]
     pub fn is_idle(&self) -> bool {
@@ -350,4 +367,9 @@ impl Source {
             + self.pairs.heap_bytes()
             + self.fan.as_ref().map_or(0, |fan| size_of::<FanOut>() + fan.heap_bytes())
     }
+}
+
+/// Direction from an address in a zone to a host in another.
+pub fn direction(from: &Address, from_zone: ZoneId, to: &Address, to_zone: ZoneId) -> Direction {
+    if same_network(from, to) { Direction::Lateral } else { Policy::direction(from_zone, to_zone) }
 }

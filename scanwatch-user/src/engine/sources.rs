@@ -96,6 +96,26 @@ impl Sources {
         true
     }
 
+    /// Puts a source in the place of the one with its key. False where there is no room.
+    pub fn put(&mut self, source: Source) -> bool {
+        let has_room = self.map.len() < self.limit || self.map.contains_key(&source.profile.key);
+        if has_room {
+            self.map.insert(source.profile.key, source);
+        }
+        has_room
+    }
+
+    /// All sources, to be changed, in no order.
+    pub fn all_mut(&mut self) -> impl Iterator<Item = &mut Source> {
+        self.map.values_mut()
+    }
+
+    /// Sets the most there may be. Those that are too many go as others come.
+    pub fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+        self.is_full = [false; 2];
+    }
+
     /// Drops the sources of which no window shows anything any more.
     pub fn sweep(&mut self, now: Timestamp) {
         self.map.retain(|_, source| {

@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 
 use scanwatch_common::sketch::Sketch;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Losses;
+use super::renumber::Renumber;
 use super::role::RoleStatistics;
 use super::scan::Kind;
+use super::state::codec;
 use crate::policy::{Direction, OTHER, Policy, ServiceId, Treatment};
 
 /// Services shown.
 const SERVICES_SHOWN: usize = 10;
 
 /// Incidents of one kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IncidentStatistics {
     /// Open now.
     pub open: usize,
@@ -22,14 +24,15 @@ pub struct IncidentStatistics {
     pub total: u64,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct DirectionLedger {
+    #[serde(with = "codec::sketch")]
     sources: Sketch,
     incidents: u64,
 }
 
 /// Running counts.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Ledger {
     directions: [DirectionLedger; 4],
     /// By treatment and kind.
@@ -41,6 +44,7 @@ pub struct Ledger {
     /// Cells given up because their source had too many.
     pub cells_dropped: u64,
     /// Distinct sources on the internet that tried a service inside.
+    #[serde(with = "codec::by_service")]
     services: BTreeMap<ServiceId, Sketch>,
 }
 
@@ -74,6 +78,30 @@ impl Ledger {
     /// Counts an incident as ended.
     pub fn closed(&mut self, treatment: Treatment, kind: Kind) {
         self.incidents[treatment as usize][kind as usize].open -= 1;
+    }
+
+    /// Forgets what is open: it is counted anew by [`Self::reopened`].
+    pub fn close_all(&mut self) {
+        for incidents in self.incidents.iter_mut().flatten() {
+            incidents.open = 0;
+        }
+    }
+
+    /// Counts an incident as open that was so before.
+    pub fn reopened(&mut self, treatment: Treatment, kind: Kind) {
+        let incidents = &mut self.incidents[treatment as usize][kind as usize];
+        incidents.open += 1;
+        incidents.total = incidents.total.max(incidents.open as u64);
+    }
+
+    /// Takes service groups by the numbers of another policy; what is in no group any more is not shown.
+    pub fn renumber(&mut self, map: &Renumber) {
+        for (service, sources) in std::mem::take(&mut self.services) {
+            let service = map.service(service);
+            if service != OTHER {
+                self.services.entry(service).or_default().merge(&sources);
+            }
+        }
     }
 
     /// Open incidents of a treatment.

@@ -1,12 +1,15 @@
 //! Hosts inside and who tries their ports: many sources that share a scan are each below every limit.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use scanwatch_common::abi::{Address, Side};
+use serde::{Deserialize, Serialize};
 
 use super::source::SourceKey;
 use super::sources::Sources;
+use super::state::codec;
 use super::time::Timestamp;
 use super::world::World;
 use crate::policy::DistributedLimit;
@@ -17,20 +20,24 @@ const TARGETS_MAX: usize = 4_096;
 const CONTACTS_MAX: usize = 2_048;
 /// Contacts with fewer of which no limit is reached: two for each of twenty sources.
 const CONTACTS_MIN: usize = 40;
+/// Contacts of all targets that outlive the process.
+const REMEMBERED_MAX: usize = 65_536;
 /// How long a contact is remembered: sources inside may be slow, those outside are too many.
 const INSIDE: Duration = Duration::from_hours(1);
 const OUTSIDE: Duration = Duration::from_mins(1);
 
 /// One source on one port.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Contact {
+    #[serde(with = "codec::side")]
     side: Side,
     first: Timestamp,
     last: Timestamp,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Target {
+    #[serde(with = "codec::map")]
     contacts: BTreeMap<(SourceKey, u16), Contact>,
     is_dirty: bool,
 }
@@ -49,8 +56,9 @@ pub struct Shared {
 }
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Targets {
+    #[serde(with = "codec::map")]
     map: HashMap<Address, Target>,
     swept: Timestamp,
 }
@@ -93,6 +101,21 @@ impl Targets {
             .collect();
         found.sort_by_key(|shared| shared.target);
         found
+    }
+
+    /// What is worth remembering: hosts with the most contacts, up to so many contacts in all.
+    #[must_use]
+    pub fn remembered(&self) -> Self {
+        let mut targets: Vec<(&Address, &Target)> = self.map.iter().collect();
+        targets.sort_by_key(|(address, target)| (Reverse(target.contacts.len()), **address));
+        let mut room = REMEMBERED_MAX;
+        targets.retain(|(_, target)| {
+            let has_room = target.contacts.len() <= room;
+            room -= if has_room { target.contacts.len() } else { 0 };
+            has_room
+        });
+        let map = targets.into_iter().map(|(address, target)| (*address, target.clone())).collect();
+        Self { map, swept: self.swept }
     }
 
     fn sweep(&mut self, now: Timestamp) {

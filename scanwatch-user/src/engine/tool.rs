@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use scanwatch_common::abi::{Novelty, Technique, is_mapped};
+use serde::{Deserialize, Serialize};
 
 /// A scanner known by its packets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum Tool {
     /// No mark of any.
@@ -74,7 +75,7 @@ impl Tool {
 }
 
 /// Marks on a scan's probes.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Tally(BTreeMap<Tool, u32>);
 
 impl Tally {

@@ -8,11 +8,13 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::counts::{Counts, Part};
 use super::time::Timestamp;
 
 /// A window over which a source is judged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Window {
     /// One minute.
     Minute,
@@ -57,7 +59,7 @@ impl Window {
 }
 
 /// Counts of one half of one window.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Half {
     /// The window; its number is the order of the halves.
     window: Window,
@@ -72,7 +74,7 @@ struct Half {
 const _: () = assert!(size_of::<Half>() == 32);
 
 /// The counts of all windows.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Windowed {
     halves: Box<[Half]>,
 }
@@ -128,6 +130,17 @@ impl Windowed {
     #[must_use]
     pub fn bits(&self, window: Window, part: Part) -> u32 {
         self.halves.iter().filter(|half| half.window <= window).map(|half| half.counts.bits(part)).sum()
+    }
+
+    /// Adds everything that other windows hold.
+    pub fn merge(&mut self, other: Self) {
+        let mut halves = std::mem::take(&mut self.halves).into_vec();
+        for half in other.halves {
+            let place = place(&mut halves, half.window, half.number);
+            halves[place].counts.merge(&half.counts);
+            halves[place].is_fresh = true;
+        }
+        self.halves = halves.into_boxed_slice();
     }
 
     /// True where nothing is left of any window.

@@ -6,9 +6,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use scanwatch_common::abi::{Address, Novelty, Outcome, Technique};
+use serde::{Deserialize, Serialize};
 
 use super::probe::network_of;
+use super::renumber::Renumber;
 use super::source::SourceKey;
+use super::state::codec;
 use super::time::Timestamp;
 use super::window::Window;
 use crate::policy::{Policy, Sight, ZoneId};
@@ -28,7 +31,7 @@ const INITIAL_TTL: [u8; 4] = [32, 64, 128, 255];
 pub type Mac = [u8; 6];
 
 /// What one link-layer address stands for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Station {
     /// Addresses whose conversations it forwards: two are enough to tell.
     forwards: [Option<Address>; 2],
@@ -39,20 +42,25 @@ struct Station {
 }
 
 /// Whether answers are seen between two zones.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Road {
     answers: u32,
     unseen: BTreeSet<Address>,
 }
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct World {
+    #[serde(with = "codec::map")]
     alive: HashMap<Address, Timestamp>,
+    #[serde(with = "codec::map")]
     serving: HashMap<(Address, u16), (Timestamp, Timestamp)>,
+    #[serde(with = "codec::map")]
     stations: HashMap<Mac, Station>,
+    #[serde(with = "codec::map")]
     roads: BTreeMap<(ZoneId, ZoneId), Road>,
     /// Addresses at which the watching host itself forwards, by the index of the interface.
+    #[serde(skip)]
     forwarding: HashMap<u32, Vec<Address>>,
 }
 
@@ -218,6 +226,24 @@ impl World {
                 .get(&zones)
                 .is_some_and(|road| road.unseen.len() >= 2 && road.answers as usize * 10 < road.unseen.len()),
         }
+    }
+
+    /// Takes zones by the numbers of another policy.
+    pub fn renumber(&mut self, map: &Renumber) {
+        for ((from, to), road) in std::mem::take(&mut self.roads) {
+            let known = self.roads.entry((map.zone(from), map.zone(to))).or_default();
+            known.answers = known.answers.saturating_add(road.answers);
+            known.unseen.extend(road.unseen);
+            while known.unseen.len() > UNSEEN_MAX {
+                known.unseen.pop_last();
+            }
+        }
+    }
+
+    /// Takes up what another world knew; where this host forwards is its own knowledge.
+    pub fn restore(&mut self, other: Self) {
+        let forwarding = std::mem::take(&mut self.forwarding);
+        *self = Self { forwarding, ..other };
     }
 
     /// Forgets what a day has passed. Where answers are seen is learnt anew from time to time, for routes change.

@@ -1,7 +1,9 @@
 //! Where scans come from and go to, and what becomes of them.
 
+use serde::{Deserialize, Serialize};
+
 /// Where a scan comes from and goes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Direction {
     /// Inside to inside.
     Lateral,
@@ -30,7 +32,7 @@ impl Direction {
 }
 
 /// What becomes of a scan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Treatment {
     /// An incident with records.
     Alert,

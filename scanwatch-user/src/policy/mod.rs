@@ -27,6 +27,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use scanwatch_common::abi::{ServiceTable, Settings};
+use serde::{Deserialize, Serialize};
 
 /// Number of a zone in cell keys. Zone 0 is [`INTERNET`].
 pub type ZoneId = u8;
@@ -39,7 +40,7 @@ pub const INTERNET: ZoneId = 0;
 pub const OTHER: ServiceId = 0;
 
 /// A named set of networks. All configured zones are inside; what is in none of them is the internet.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Zone {
     /// Name as configured, unique.
     pub name: String,
@@ -48,7 +49,7 @@ pub struct Zone {
 }
 
 /// A named group of ports.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Service {
     /// Name as configured, unique.
     pub name: String,

@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use scanwatch_common::abi::{Address, CellFacts, Technique};
+use serde::{Deserialize, Serialize};
 
 use super::super::probe::Probe;
+use super::super::renumber::Renumber;
+use super::super::state::codec;
 use super::super::tool::Tally;
 use crate::policy::ZoneId;
 
@@ -17,9 +20,10 @@ const NETWORK_BITS_V4: u32 = 96 + 24;
 const NETWORK_BITS_V6: u32 = 64;
 
 /// A target shown as evidence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Target {
     /// Address.
+    #[serde(with = "codec::address")]
     pub address: Address,
     /// Port, where the technique has one.
     pub port: Option<u16>,
@@ -28,12 +32,14 @@ pub struct Target {
 }
 
 /// Evidence of a scan.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Evidence {
     /// Targets with the lowest hashes: a uniform sample of the distinct pairs, the same whatever their order (a
     /// bottom-k sketch; Cohen and Kaplan, 2007).
+    #[serde(with = "codec::by_hash")]
     sample: BTreeMap<(u64, Technique), Target>,
     /// Targets that answered, sampled in the same way.
+    #[serde(with = "codec::by_hash")]
     answers: BTreeMap<(u64, Technique), Target>,
     networks: BTreeSet<u128>,
     zones: BTreeSet<ZoneId>,
@@ -87,6 +93,11 @@ impl Evidence {
         answers.into_iter().chain(others).take(TARGETS_MAX).collect()
     }
 
+    /// Takes zones by the numbers of another policy.
+    pub fn renumber(&mut self, map: &Renumber) {
+        self.zones = std::mem::take(&mut self.zones).into_iter().map(|zone| map.zone(zone)).collect();
+    }
+
     /// Zones of the targets.
     pub fn zones(&self) -> impl Iterator<Item = ZoneId> {
         self.zones.iter().copied()
@@ -105,7 +116,7 @@ fn keep(sample: &mut BTreeMap<(u64, Technique), Target>, probe: &Probe, target: 
 }
 
 /// A value, as long as there is only one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Only<T> {
     /// None yet.
     #[default]
@@ -134,7 +145,7 @@ impl<T: PartialEq> Only<T> {
 }
 
 /// IP lengths of distinct pairs' first probes, bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sizes {
     count: u64,
     sum: u64,

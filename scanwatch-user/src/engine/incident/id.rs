@@ -3,6 +3,7 @@
 use std::fmt;
 
 use scanwatch_common::sketch::Hasher;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::super::scan::Kind;
 use super::super::source::SourceKey;
@@ -37,6 +38,19 @@ impl fmt::Display for IncidentId {
     /// 32 hexadecimal digits.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:032x}", self.0)
+    }
+}
+
+impl Serialize for IncidentId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for IncidentId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        u128::from_str_radix(&text, 16).map(Self).map_err(serde::de::Error::custom)
     }
 }
 

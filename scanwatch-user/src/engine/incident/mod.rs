@@ -10,6 +10,7 @@ pub use id::IncidentId;
 
 use scanwatch_common::abi::{Cell, Outcome, Technique};
 use scanwatch_common::sketch::{Estimate, Hasher, Sketch};
+use serde::{Deserialize, Serialize};
 
 use super::counts::{Counts, Part};
 use super::pairs::{Marks, Pair};
@@ -17,6 +18,7 @@ use super::probe::{Element, Probe};
 use super::role::RoleId;
 use super::scan::{CellView, Scope, Techniques};
 use super::source::{CellId, SourceKey};
+use super::state::codec;
 use super::time::Timestamp;
 use super::verdict::{Finding, Rule};
 use super::window::Window;
@@ -33,7 +35,7 @@ const OTHERS_MAX: usize = 16;
 const GROWTH: f64 = 10.0;
 
 /// An open incident.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Incident {
     /// Identity, on every record.
     pub id: IncidentId,
@@ -50,6 +52,7 @@ pub struct Incident {
     /// Distinct pairs, hosts and ports since it began.
     pub counts: Counts,
     /// Distinct pairs that answered, were refused, and went on.
+    #[serde(with = "codec::sketches")]
     outcomes: Box<[Sketch; 3]>,
     /// What there is to show.
     pub evidence: Evidence,
@@ -287,7 +290,7 @@ fn probe_of(pair: &Pair, hasher: Hasher, role: Option<RoleId>) -> Probe {
 
 /// What an incident that ended was about. As long as the windows show it, the same pairs are no incident again: only
 /// as much that is new as the rule asks for is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Footprint {
     /// What it took.
     pub scope: Scope,

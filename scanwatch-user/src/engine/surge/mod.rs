@@ -15,8 +15,10 @@ use std::time::Duration;
 
 use scanwatch_common::ports::PortKey;
 use scanwatch_common::sketch::PortSketch;
+use serde::{Deserialize, Serialize};
 
 use super::record::Action;
+use super::state::codec;
 use super::time::Timestamp;
 use crate::policy::SurgeLimit;
 use table::{FADE_SLOTS, Table};
@@ -37,7 +39,7 @@ const LATE: Duration = Duration::from_mins(10);
 const SWEEP_SLOTS: u64 = 24;
 
 /// A port whose last slots were high.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rise {
     /// Sources in its busiest slot before.
     pub usual: f64,
@@ -50,6 +52,7 @@ pub struct Rise {
     /// Last time anything new was seen of it.
     pub last: Timestamp,
     /// Everything since the first.
+    #[serde(with = "codec::port_sketch")]
     pub total: PortSketch,
     /// Slots since the last high one.
     quiet: u32,
@@ -63,7 +66,7 @@ pub struct Rise {
 }
 
 /// What was told of a rise.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Open {
     records: u32,
     recorded: Timestamp,
@@ -84,7 +87,7 @@ pub struct News {
 }
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Surges {
     table: Table,
     began: Option<Timestamp>,
@@ -92,8 +95,10 @@ pub struct Surges {
     latest: Timestamp,
     /// The running slot, counted from the one in which watching began.
     slot: u64,
+    #[serde(with = "codec::by_port")]
     rises: BTreeMap<PortKey, Rise>,
     /// Sources outside that were answered, by port, since the start.
+    #[serde(with = "codec::sketch_by_port")]
     guests: BTreeMap<PortKey, PortSketch>,
     /// Surges that were told.
     total: u64,
@@ -168,6 +173,19 @@ impl Surges {
         updates.chain([slot_ends]).min()
     }
 
+    /// The rises that were told and go on.
+    #[must_use]
+    pub fn told(&self) -> BTreeMap<PortKey, Rise> {
+        let told = self.rises.iter().filter(|(_, rise)| rise.incident.is_some());
+        told.map(|(key, rise)| (*key, rise.clone())).collect()
+    }
+
+    /// Makes these the only rises that were told.
+    pub fn take_up(&mut self, told: BTreeMap<PortKey, Rise>) {
+        self.rises.retain(|_, rise| rise.incident.is_none());
+        self.rises.extend(told);
+    }
+
     /// Ends every open incident.
     pub fn finish(&mut self, now: Timestamp) -> Vec<News> {
         let rises = std::mem::take(&mut self.rises).into_iter();
@@ -224,7 +242,7 @@ impl Surges {
     }
 
     /// The clock was set, or nothing was watched for long: what was usual belongs to another time. Open incidents are over.
-    fn begin_anew(&mut self, now: Timestamp) {
+    pub fn begin_anew(&mut self, now: Timestamp) {
         self.table = Table::default();
         self.began = Some(now);
         self.latest = now;

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use scanwatch_common::abi::{Side, Technique};
 use scanwatch_common::ports::{PortKey, Ports};
@@ -51,6 +52,11 @@ impl Engine {
         };
         let news = surges.judge(now, &limit(policy), has_room);
         self.report(news, now, events);
+    }
+
+    /// Length of the slots in which ports are compared.
+    pub(in super::super) fn slot_of_surges(&self) -> Duration {
+        limit(&self.policy).slot
     }
 
     /// When [`Self::judge_ports`] may find something to do.

@@ -3,6 +3,9 @@
 use scanwatch_common::abi::{PORT_PAGES, PORTS_A_PAGE, PortPage};
 use scanwatch_common::ports::PortKey;
 use scanwatch_common::sketch::PortSketch;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::super::state::codec::{PortForm, PortSketchForm};
 
 /// Slots in which the memory of a busy one fades by half: a week of hours.
 pub const FADE_SLOTS: u64 = 7 * 24;
@@ -28,7 +31,7 @@ impl Past {
 }
 
 /// Ports by page, in the memory they need: pages on which nothing happened have none.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Table {
     /// Of the running slot.
     tried: Vec<Option<Box<PortPage>>>,
@@ -45,6 +48,47 @@ impl Default for Table {
             pasts: (0..PORT_PAGES).map(|_| None).collect(),
             everywhere: PortSketch::EMPTY,
         }
+    }
+}
+
+/// As the table is written: what is empty is left out.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    tried: Vec<(PortForm, PortSketchForm)>,
+    /// With sources and slot.
+    pasts: Vec<(PortForm, f32, u32)>,
+    everywhere: PortSketchForm,
+}
+
+impl Serialize for Table {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let tried = self.all_tried().map(|(key, sketch)| (PortForm(key), PortSketchForm(*sketch)));
+        let pages = self.pasts.iter().zip(0..).filter_map(|(page, number)| Some((page.as_ref()?, number)));
+        let ports = pages.flat_map(|(page, number)| {
+            page.iter().enumerate().map(move |(place, past)| (PortKey::at(number, place), past))
+        });
+        let pasts = ports.filter(|(_, past)| past.sources > 0.0);
+        let written = Written {
+            tried: tried.collect(),
+            pasts: pasts.map(|(key, past)| (PortForm(key), past.sources, past.slot)).collect(),
+            everywhere: PortSketchForm(self.everywhere),
+        };
+        written.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Table {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Written { tried, pasts, everywhere } = Written::deserialize(deserializer)?;
+        let mut table = Self::default();
+        for (PortForm(key), PortSketchForm(sketch)) in tried {
+            table.add(key, &sketch);
+        }
+        for (PortForm(key), sources, slot) in pasts {
+            *table.past(key) = Past { sources, slot };
+        }
+        table.everywhere = everywhere.0;
+        Ok(table)
     }
 }
 
@@ -96,13 +140,17 @@ impl Table {
 
     /// Remembers how many sources a port had in the slot.
     pub fn remember(&mut self, key: PortKey, sources: f64, slot: u64) {
-        let page =
-            self.pasts[key.page() as usize].get_or_insert_with(|| Box::new([Past::default(); PORTS_A_PAGE]));
-        let past = &mut page[key.place()];
+        let past = self.past(key);
         if sources >= past.usual(slot) {
             // Counts are far below what the types hold; slots are counted from the first one.
             *past = Past { sources: sources as f32, slot: u32::try_from(slot).unwrap_or(u32::MAX) };
         }
+    }
+
+    fn past(&mut self, key: PortKey) -> &mut Past {
+        let page =
+            self.pasts[key.page() as usize].get_or_insert_with(|| Box::new([Past::default(); PORTS_A_PAGE]));
+        &mut page[key.place()]
     }
 
     /// Begins another slot: nothing was tried in it.

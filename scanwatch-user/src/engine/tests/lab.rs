@@ -9,7 +9,7 @@ use scanwatch_common::observe::{Passage, observe};
 
 use super::build::{self, Ether, Segment, ether, icmp, icmpv6, ipv4, ipv6, sctp, tcp, udp};
 use crate::engine::{
-    Action, Engine, FloodEvent, IncidentEvent, Losses, Record, Snapshot, Statistics, Timestamp,
+    Action, Engine, Extent, FloodEvent, IncidentEvent, Losses, Record, Snapshot, Statistics, Timestamp,
 };
 use crate::host_tables::{Capacity, HostTables};
 use crate::policy::{Network, Policy, ServiceId, Zone};
@@ -65,9 +65,7 @@ pub struct Lab {
 
 impl Lab {
     pub fn new(policy: Policy) -> Self {
-        let settings = policy.settings();
-        let tables =
-            HostTables::new(settings, &policy.zone_prefixes(), policy.service_table(), Capacity::DEFAULT);
+        let tables = tables(&policy);
         let mut engine = Engine::new(Arc::new(policy));
         engine.set_interface(INTERFACE, "office0");
         Self {
@@ -148,6 +146,28 @@ impl Lab {
         }
         let ring_lost = self.tables.counter(Counter::RingLost);
         self.engine.losses(Losses { ring_lost, cells_refused: self.tables.counter(Counter::CellRefused) });
+    }
+
+    /// The engine ends without ending its incidents, and after so many seconds, in which nobody looks, another one takes up
+    /// what it knew, as it is written, under this policy.
+    pub fn restart(&mut self, policy: &Policy, away_s: f64) {
+        self.end_epoch();
+        let records = self.engine.judge(Timestamp::from_ns(self.now_ns));
+        self.take(records);
+        let states = [Extent::Everything, Extent::Open]
+            .map(|extent| serde_json::to_string(&self.engine.state(extent)).unwrap());
+        self.set_clock(away_s);
+        self.engine = Engine::new(Arc::new(policy.clone()));
+        self.engine.set_interface(INTERFACE + 7, "other0");
+        self.engine.set_interface(INTERFACE, "office0");
+        for state in states {
+            self.engine.restore(serde_json::from_str(&state).unwrap(), Timestamp::from_ns(self.now_ns));
+        }
+    }
+
+    /// The kernel's tables are new and empty, as when programs are loaded again.
+    pub fn reload_tables(&mut self, policy: &Policy) {
+        self.tables = tables(policy);
     }
 
     /// The end of the agent: a last drain, and the end of every incident.
@@ -301,6 +321,10 @@ impl Lab {
     pub fn assert_silent(&self, what: &str) {
         assert!(self.events.is_empty() && self.floods.is_empty(), "{what}: {:?}", self.detected());
     }
+}
+
+fn tables(policy: &Policy) -> HostTables {
+    HostTables::new(policy.settings(), &policy.zone_prefixes(), policy.service_table(), Capacity::DEFAULT)
 }
 
 /// Host number `host` of a network such as `10.2.0` or `fd00:2:`, over 254 in the next one.

@@ -8,6 +8,7 @@ mod incidents;
 mod losses;
 mod memory;
 mod overview;
+mod restart;
 mod roles;
 mod rules;
 mod scenarios;

@@ -1,5 +1,7 @@
 //! The rules' names and limits.
 
+use serde::{Deserialize, Serialize};
+
 use super::super::window::Window;
 use crate::policy::{Limit, Thresholds};
 
@@ -7,9 +9,9 @@ macro_rules! rules {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal $(=> $field:ident)?,)+) => {
         /// What made a source a scanner. Named as its threshold is in the configuration, so that who wants to tune it
         /// finds it.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
         pub enum Rule {
-            $($(#[doc = $doc])+ $variant,)+
+            $($(#[doc = $doc])+ #[serde(rename = $name)] $variant,)+
         }
 
         impl Rule {
