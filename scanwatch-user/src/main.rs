@@ -13,7 +13,7 @@ use scanwatch::generate;
 use scanwatch::policy::Policy;
 use scanwatch::replay::{self, Input, Progress, Replayed};
 use scanwatch::sink::{Format, Lines, Observer, Outlets, Pace, transport};
-use scanwatch::state::{self, StateDirectory, StateError};
+use scanwatch::state::{self, Memory, StateDirectory, StateError};
 use tokio::signal::unix::{SignalKind, signal};
 
 const FAILED: u8 = 1;
@@ -57,12 +57,20 @@ fn run(args: &RunArgs) -> anyhow::Result<()> {
             }
         };
         let sinks = sinks(&policy, args.format, directory.as_ref())?;
-        app::run(policy, sinks, shutdown).await
+        let memory = directory.map(Memory::in_directory);
+        app::run(app::Setup { policy, sinks, memory, reread: reread(args) }, shutdown).await
     })?;
     if args.stats {
         eprintln!("{}", serde_json::json!({ "stats": statistics }));
     }
     Ok(())
+}
+
+/// What reads the configuration file again, where there is one.
+fn reread(args: &RunArgs) -> Option<app::Reread> {
+    args.config.as_ref()?;
+    let args = args.clone();
+    Some(Box::new(move || args.policy()))
 }
 
 /// The state directory, where there is to be one. That of another agent is an error; one that cannot be used is said, and

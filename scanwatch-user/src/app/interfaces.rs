@@ -111,6 +111,18 @@ impl Interfaces {
         self.all.iter().map(reading).collect()
     }
 
+    /// Takes note of what addresses teach under other zones.
+    pub(super) fn relearn(&mut self, kernel: &Kernel) {
+        for watched in &mut self.all {
+            let Some(index) = watched.index else { continue };
+            let learned = kernel.learned(index);
+            if learned.inside != watched.learned.inside {
+                say_learned(&watched.wanted.name, &learned.inside);
+            }
+            watched.learned = learned;
+        }
+    }
+
     /// Detaches from all.
     pub(super) fn close(&mut self, kernel: &mut Kernel) {
         for watched in &mut self.all {

@@ -6,6 +6,7 @@
 mod interfaces;
 mod overview;
 mod quiet;
+mod reload;
 mod supervisor;
 
 use std::future::Future;
@@ -15,13 +16,18 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use scanwatch_common::abi::{EPOCH_S, Novelty, Side};
 use scanwatch_common::counters::Counter;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
+use crate::config::ConfigError;
 use crate::engine::{Engine, Losses, Record, TEND, TURN, Timestamp};
 use crate::kernel::{Kernel, LinkWatch, NoveltyRing, Options, WallClock};
 use crate::policy::Policy;
 use crate::sink::Outlets;
+use crate::state::Memory;
 use crate::watch::Listener;
+
+pub use reload::ReloadStatus;
 
 use interfaces::Interfaces;
 use overview::Overview;
@@ -30,6 +36,10 @@ use supervisor::Supervisor;
 
 /// Records taken from a ring in one turn; the kernel counts what finds no room.
 const RECORDS_MAX: usize = 16_384;
+
+/// Time for a sink to put on disk what it was handed. What is remembered of incidents is never ahead of their records: those
+/// would be missing after a crash.
+const SPOOLED: Duration = Duration::from_secs(5);
 
 /// Time for what the sinks can still deliver at the end; the rest waits in their spools.
 const SINKS_END: Duration = Duration::from_secs(5);
@@ -42,23 +52,39 @@ pub struct FinalStatistics {
     /// What the engine saw.
     #[serde(flatten)]
     pub engine: crate::engine::Statistics,
+    /// What became of the requests to read the configuration again; `None` for a replay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub configuration: Option<ReloadStatus>,
 }
 
-/// Watches the policy's interfaces until `shutdown` completes or nobody takes records any more; then ends the open
-/// incidents, detaches, and returns what was counted.
-pub async fn run(
-    policy: Policy,
-    sinks: Outlets,
-    shutdown: impl Future<Output = ()>,
-) -> Result<FinalStatistics> {
-    let policy = Arc::new(policy);
+/// What an agent is given.
+pub struct Setup {
+    /// What the operator wants.
+    pub policy: Policy,
+    /// Where records go.
+    pub sinks: Outlets,
+    /// What outlives the process, where anything does.
+    pub memory: Option<Memory>,
+    /// Reads the configuration again; `None` where it came from no file.
+    pub reread: Option<Reread>,
+}
+
+/// Reads a configuration again.
+pub type Reread = Box<dyn Fn() -> Result<Policy, ConfigError>>;
+
+/// Watches the policy's interfaces until `shutdown` completes or nobody takes records any more; then detaches, and returns
+/// what was counted. Open incidents are ended, where no memory outlives the process.
+pub async fn run(setup: Setup, shutdown: impl Future<Output = ()>) -> Result<FinalStatistics> {
+    // Before anything else: unheard, the signal ends the process.
+    let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
     // Before anything is loaded: what is in the way is said at once.
-    let listener = policy.listen.as_ref().map(Listener::bind).transpose().map_err(anyhow::Error::msg)?;
+    let listen = setup.policy.listen.as_ref();
+    let listener = listen.map(Listener::bind).transpose().map_err(anyhow::Error::msg)?;
     // Before the first look at the interfaces, so that none vanishes unseen in between.
     let mut links = LinkWatch::open()?;
-    let mut kernel = Kernel::load(&policy, Options::default())?;
+    let mut kernel = Kernel::load(&setup.policy, Options::default())?;
     let mut logger = kernel.logger()?;
-    let mut agent = Agent::new(policy, kernel, sinks).await?;
+    let mut agent = Agent::new(setup, kernel).await?;
     let (server, mut asks) = overview::serve(listener)?;
     let mut supervisor = Supervisor::from_environment();
     supervisor.ready(agent.status());
@@ -78,6 +104,7 @@ pub async fn run(
                 supervisor.status(agent.status());
             }
             _ = tend.tick() => agent.judge(),
+            _ = hangup.recv() => agent.reload().await,
             event = links.next() => {
                 let event = event.context("the kernel closed the socket that tells of interfaces: start scanwatch again")?;
                 agent.link_changed(event).await;
@@ -96,12 +123,16 @@ pub async fn run(
 
 /// Everything that lives while interfaces are watched.
 struct Agent {
+    policy: Arc<Policy>,
+    reread: Option<Reread>,
+    reloads: ReloadStatus,
     kernel: Kernel,
     rings: [NoveltyRing; 2],
     interfaces: Interfaces,
     engine: Engine,
     clock: WallClock,
     sinks: Outlets,
+    memory: Option<Memory>,
     quiet: Quiet,
     overview: Overview,
     next_turn: Instant,
@@ -110,19 +141,29 @@ struct Agent {
 }
 
 impl Agent {
-    async fn new(policy: Arc<Policy>, mut kernel: Kernel, sinks: Outlets) -> Result<Self> {
+    async fn new(setup: Setup, mut kernel: Kernel) -> Result<Self> {
+        let Setup { policy, sinks, memory, reread } = setup;
+        let policy = Arc::new(policy);
         let rings = [kernel.ring(Side::Internal)?, kernel.ring(Side::External)?];
         let mut engine = Engine::new(Arc::clone(&policy));
         let interfaces = Interfaces::open(&policy, &mut kernel, &mut engine).await?;
+        if let Some(memory) = &memory {
+            memory.recall(&mut engine, now());
+        }
+        let overview = Overview::new(policy.listen.is_some());
         Ok(Self {
+            policy,
+            reread,
+            reloads: ReloadStatus::default(),
             kernel,
             rings,
             interfaces,
             engine,
             clock: WallClock::now(),
             sinks,
+            memory,
             quiet: Quiet::new(),
-            overview: Overview::new(policy.listen.is_some()),
+            overview,
             next_turn: Instant::now(),
             epoch_began: now(),
         })
@@ -163,7 +204,7 @@ impl Agent {
         }
     }
 
-    /// Flips the copies, drains the one that ended, and judges.
+    /// Flips the copies, drains the one that ended, judges, and remembers.
     async fn end_epoch(&mut self) -> Result<()> {
         self.drain()?;
         self.interfaces.retry(&mut self.kernel, &mut self.engine).await;
@@ -171,6 +212,9 @@ impl Agent {
         self.quiet.epoch(&counters, &self.engine);
         self.overview.epoch(&counters);
         self.judge();
+        if let Some(memory) = &mut self.memory {
+            memory.epoch(&self.engine, self.sinks.barrier(SPOOLED));
+        }
         Ok(())
     }
 
@@ -180,6 +224,11 @@ impl Agent {
         self.kernel.flip()?;
         // What the rings still hold is older than what is drained now.
         self.read_rings();
+        self.take_copy(began)
+    }
+
+    /// Takes what the copy holds that programs wrote to before the last flip. The drain began then.
+    fn take_copy(&mut self, began: Instant) -> Result<()> {
         let epoch_began = std::mem::replace(&mut self.epoch_began, now());
         let Self { kernel, engine, clock, .. } = self;
         let mut cells = [0; 2];
@@ -204,20 +253,25 @@ impl Agent {
         self.interfaces.changed(event, &mut self.kernel, &mut self.engine).await;
     }
 
-    /// The last drain, the end of every open incident, and detaching.
+    /// Detaching and the last drain; then open incidents are remembered, or else ended.
     async fn finish(mut self) -> Result<FinalStatistics> {
         self.interfaces.close(&mut self.kernel);
         // Twice: what was counted since the last flip, and what running programs wrote to the copy before.
         self.drain()?;
         self.drain()?;
         self.judge();
-        let records = self.engine.finish(now());
-        self.publish(records);
+        if let Some(memory) = self.memory.take() {
+            memory.finish(&self.engine, self.sinks.barrier(SPOOLED)).await;
+        } else {
+            let records = self.engine.finish(now());
+            self.publish(records);
+        }
         let packets = self.kernel.counters()?;
         self.sinks.close(SINKS_END).await;
         Ok(FinalStatistics {
             packets: packets.iter().map(|(counter, n)| (counter.name().to_owned(), (*n).into())).collect(),
             engine: self.engine.statistics(),
+            configuration: Some(self.reloads),
         })
     }
 }

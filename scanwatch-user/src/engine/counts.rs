@@ -213,14 +213,14 @@ impl Counts {
 #[serde(rename_all = "snake_case")]
 enum Written {
     List(Vec<u16>),
-    Sketches([SketchForm; 3]),
+    Sketches(Box<[SketchForm; 3]>),
 }
 
 impl Serialize for Counts {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let written = match &self.0 {
             Form::List(list) => Written::List(list.all().to_vec()),
-            Form::Sketches(sketches) => Written::Sketches(sketches.map(SketchForm)),
+            Form::Sketches(sketches) => Written::Sketches(Box::new(sketches.map(SketchForm))),
         };
         written.serialize(serializer)
     }
@@ -231,9 +231,9 @@ impl<'de> Deserialize<'de> for Counts {
         Ok(match Written::deserialize(deserializer)? {
             Written::List(codes) => {
                 let mut list = Codes::default();
-                codes.into_iter().for_each(|code| {
+                for code in codes {
                     list.add(code);
-                });
+                }
                 let mut counts = Self(Form::List(list));
                 counts.shorten();
                 counts

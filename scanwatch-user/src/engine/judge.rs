@@ -242,7 +242,7 @@ impl Engine {
     }
 
     /// Has a source judged at a time, at the latest.
-    fn remind(&mut self, key: SourceKey, at: Timestamp) {
+    pub(super) fn remind(&mut self, key: SourceKey, at: Timestamp) {
         let Some(source) = self.sources.get_mut(&key) else { return };
         if let Some(known) = source.due {
             if known <= at {

@@ -26,6 +26,7 @@ mod pairs;
 mod probe;
 mod reason;
 mod record;
+mod reload;
 mod renumber;
 mod role;
 mod scan;

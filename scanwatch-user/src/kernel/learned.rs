@@ -29,7 +29,7 @@ pub(super) struct Zones {
     translating: aya::maps::HashMap<MapData, [u8; 16], u8>,
     configured: Vec<ZonePrefix>,
     /// By the index of the interface.
-    learned: HashMap<u32, Learned>,
+    pub(super) learned: HashMap<u32, Learned>,
 }
 
 /// What the addresses of an interface teach.
@@ -59,9 +59,9 @@ impl Zones {
         let root = if networks == known {
             None
         } else {
-            let learned = networks.iter().map(|network| network.in_zone(LEARNED));
-            let all: Vec<ZonePrefix> = self.configured.iter().copied().chain(learned).collect();
-            Some(self.maps.replace(&all)?)
+            let root = self.maps.prepare(&with_learned(&self.configured, &networks))?;
+            self.maps.prepared();
+            Some(root)
         };
         let before = std::mem::replace(&mut self.learned, now).remove(&index).unwrap_or_default();
         for address in &self.learned[&index].forwarding {
@@ -76,8 +76,31 @@ impl Zones {
     }
 }
 
+impl Zones {
+    /// Writes the table of these networks where nobody looks, and returns its root; see [`ZoneMaps::prepare`].
+    pub(super) fn prepare(
+        &mut self,
+        configured: &[ZonePrefix],
+        learned: &BTreeSet<Network>,
+    ) -> Result<u32, KernelError> {
+        self.maps.prepare(&with_learned(configured, learned))
+    }
+
+    /// Notes that programs were told of what was prepared.
+    pub(super) fn prepared(&mut self, configured: Vec<ZonePrefix>, learned: HashMap<u32, Learned>) {
+        self.maps.prepared();
+        self.configured = configured;
+        self.learned = learned;
+    }
+}
+
+fn with_learned(configured: &[ZonePrefix], learned: &BTreeSet<Network>) -> Vec<ZonePrefix> {
+    let learned = learned.iter().map(|network| network.in_zone(LEARNED));
+    configured.iter().copied().chain(learned).collect()
+}
+
 /// Every network that some interface makes inside.
-fn inside_by(learned: &HashMap<u32, Learned>) -> BTreeSet<Network> {
+pub(super) fn inside_by(learned: &HashMap<u32, Learned>) -> BTreeSet<Network> {
     learned.values().flat_map(|learned| learned.inside.iter().copied()).collect()
 }
 
@@ -139,7 +162,7 @@ fn forwards() -> bool {
 }
 
 /// Networks that addresses with their prefix lengths make inside.
-fn inside(addresses: &[(IpAddr, u8)], configured: &[ZonePrefix]) -> Vec<Network> {
+pub(super) fn inside(addresses: &[(IpAddr, u8)], configured: &[ZonePrefix]) -> Vec<Network> {
     let is_configured = |address: IpAddr| configured.iter().any(|network| network.holds(&octets(address)));
     let mut v4 = addresses.iter().filter(|(address, _)| address.is_ipv4()).peekable();
     let is_inside = v4.peek().is_some() && v4.all(|(address, _)| is_configured(*address));

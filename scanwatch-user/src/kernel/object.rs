@@ -113,11 +113,16 @@ impl Kernel {
     /// Ends the epoch: programs write to the other copy from now on. Blocks for some 20 milliseconds, until those that
     /// had begun with the old copy are done with it, so that [`Kernel::drain`] finds it at rest.
     pub fn flip(&mut self) -> Result<(), KernelError> {
-        self.state.activate(self.state.active ^ 1, &self.settings);
-        self.state.tick = self.state.tick.wrapping_add(1);
-        self.tell()?;
+        self.end_epoch()?;
         grace::wait();
         Ok(())
+    }
+
+    /// Tells the programs to write to the other copy, and does not wait.
+    pub(super) fn end_epoch(&mut self) -> Result<(), KernelError> {
+        self.state.activate(self.state.active ^ 1, &self.settings);
+        self.state.tick = self.state.tick.wrapping_add(1);
+        self.tell()
     }
 
     /// Takes every cell out of the copy that is not written to, internal sources first, in the order in which the cells came
@@ -224,7 +229,7 @@ fn fill_services(ebpf: &mut Ebpf, policy: &Policy) -> Result<(), KernelError> {
     Ok(())
 }
 
-fn map_mut<'a>(ebpf: &'a mut Ebpf, name: &'static str) -> Result<&'a mut Map, KernelError> {
+pub(super) fn map_mut<'a>(ebpf: &'a mut Ebpf, name: &'static str) -> Result<&'a mut Map, KernelError> {
     ebpf.map_mut(name).ok_or_else(|| missing(name))
 }
 

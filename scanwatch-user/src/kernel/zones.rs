@@ -71,12 +71,15 @@ impl ZoneMaps {
 
     /// Writes the table of these networks where nobody looks, and returns the root that programs are to be told. Blocks for
     /// some 20 milliseconds, until none is left that began with the table before the present one.
-    pub(super) fn replace(&mut self, networks: &[ZonePrefix]) -> Result<u32, KernelError> {
+    pub(super) fn prepare(&mut self, networks: &[ZonePrefix]) -> Result<u32, KernelError> {
         self.room.check(networks.len())?;
         grace::wait();
-        let root = self.write(self.active ^ 1, networks)?;
+        self.write(self.active ^ 1, networks)
+    }
+
+    /// Notes that programs are told of the table that was prepared last.
+    pub(super) const fn prepared(&mut self) {
         self.active ^= 1;
-        Ok(root)
     }
 
     fn write(&mut self, half: u32, networks: &[ZonePrefix]) -> Result<u32, KernelError> {

@@ -4,6 +4,7 @@
 //! services into maps, `engine` judges by the rest.
 
 mod direction;
+mod fixed;
 mod listen;
 mod network;
 mod role;

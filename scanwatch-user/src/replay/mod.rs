@@ -147,6 +147,7 @@ fn statistics(timeline: &Timeline<impl DataPlane>) -> Result<FinalStatistics> {
     let counted = |(counter, n): (Counter, u64)| (counter.name().to_owned(), n.into());
     Ok(FinalStatistics {
         packets: timeline.counters()?.into_iter().map(counted).collect(),
+        configuration: None,
         engine: timeline.statistics(),
     })
 }

@@ -1,10 +1,14 @@
 //! What outlives the process: a directory of this agent's own.
 //!
-//! It holds the spools of the sinks, in `spool/`, each in a folder of its name. Two agents never share one.
+//! It holds what the engine remembers, in `incidents.json` and `memory.json`, and the spools of the sinks, in `spool/`,
+//! each in a folder of its name. Two agents never share one.
 
 mod directory;
+mod file;
+mod memory;
 
 pub use directory::{StateDirectory, StateError};
+pub use memory::Memory;
 
 use std::env;
 use std::path::PathBuf;

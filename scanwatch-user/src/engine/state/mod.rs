@@ -46,7 +46,8 @@ pub enum Extent {
 /// What an engine remembers. It is written by serde, and its form is not for others to read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct EngineState {
-    /// The present, as the engine knew it.
+    /// The present, as the engine knew it. It is written apart, so that where nothing changes the same is written.
+    #[serde(skip)]
     at: Timestamp,
     numbering: Numbering,
     /// Names of interfaces by index.
@@ -75,6 +76,12 @@ struct Rest {
 }
 
 impl EngineState {
+    /// The same, of this time.
+    #[must_use]
+    pub fn as_of(self, at: Timestamp) -> Self {
+        Self { at, ..self }
+    }
+
     /// The time of which this is the state.
     #[must_use]
     pub const fn at(&self) -> Timestamp {

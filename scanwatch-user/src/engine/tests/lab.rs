@@ -9,7 +9,8 @@ use scanwatch_common::observe::{Passage, observe};
 
 use super::build::{self, Ether, Segment, ether, icmp, icmpv6, ipv4, ipv6, sctp, tcp, udp};
 use crate::engine::{
-    Action, Engine, Extent, FloodEvent, IncidentEvent, Losses, Record, Snapshot, Statistics, Timestamp,
+    Action, Engine, EngineState, Extent, FloodEvent, IncidentEvent, Losses, Record, Snapshot, Statistics,
+    Timestamp,
 };
 use crate::host_tables::{Capacity, HostTables};
 use crate::policy::{Network, Policy, ServiceId, Zone};
@@ -148,21 +149,36 @@ impl Lab {
         self.engine.losses(Losses { ring_lost, cells_refused: self.tables.counter(Counter::CellRefused) });
     }
 
-    /// The engine ends without ending its incidents, and after so many seconds, in which nobody looks, another one takes up
-    /// what it knew, as it is written, under this policy.
-    pub fn restart(&mut self, policy: &Policy, away_s: f64) {
+    /// Ends an epoch before its time, and judges.
+    pub fn settle(&mut self) {
         self.end_epoch();
         let records = self.engine.judge(Timestamp::from_ns(self.now_ns));
         self.take(records);
-        let states = [Extent::Everything, Extent::Open]
-            .map(|extent| serde_json::to_string(&self.engine.state(extent)).unwrap());
+    }
+
+    /// The engine ends without ending its incidents, and after so many seconds, in which nobody looks, another one takes up
+    /// what it knew, as it is written, under this policy.
+    pub fn restart(&mut self, policy: &Policy, away_s: f64) {
+        self.settle();
+        let states = [Extent::Everything, Extent::Open].map(|extent| {
+            let state = self.engine.state(extent);
+            (state.at(), serde_json::to_string(&state).unwrap())
+        });
         self.set_clock(away_s);
         self.engine = Engine::new(Arc::new(policy.clone()));
         self.engine.set_interface(INTERFACE + 7, "other0");
         self.engine.set_interface(INTERFACE, "office0");
-        for state in states {
-            self.engine.restore(serde_json::from_str(&state).unwrap(), Timestamp::from_ns(self.now_ns));
+        for (at, text) in states {
+            let state: EngineState = serde_json::from_str(&text).unwrap();
+            self.engine.restore(state.as_of(at), Timestamp::from_ns(self.now_ns));
         }
+    }
+
+    /// The agent goes on by another policy, and the kernel's tables with it.
+    pub fn reload(&mut self, policy: &Policy) {
+        self.settle();
+        self.engine.set_policy(Arc::new(policy.clone()));
+        self.reload_tables(policy);
     }
 
     /// The kernel's tables are new and empty, as when programs are loaded again.

@@ -8,6 +8,7 @@ mod incidents;
 mod losses;
 mod memory;
 mod overview;
+mod reload;
 mod restart;
 mod roles;
 mod rules;

@@ -204,7 +204,7 @@ impl Outlets {
     }
 
     /// Waits until every sink has spooled what was published before. False where one does not within `limit`.
-    pub async fn barrier(&self, limit: Duration) -> bool {
+    pub fn barrier(&self, limit: Duration) -> impl Future<Output = bool> + Send + use<> {
         let waits: Vec<_> = self.all.iter().map(Outlet::barrier).collect();
         let all = async {
             for done in waits {
@@ -214,7 +214,7 @@ impl Outlets {
             }
             true
         };
-        tokio::time::timeout(limit, all).await.unwrap_or(false)
+        async move { tokio::time::timeout(limit, all).await.unwrap_or(false) }
     }
 
     /// Goes on by other plans: sinks of the same name keep their spools, those that are gone deliver what they can for

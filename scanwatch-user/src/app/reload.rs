@@ -1,0 +1,93 @@
+//! SIGHUP: another configuration, without detaching and without losing counts.
+
+use std::sync::Arc;
+
+use scanwatch_common::abi::Novelty;
+use serde::Serialize;
+use tokio::time::Instant;
+
+use super::{Agent, RECORDS_MAX, SINKS_END, now};
+use crate::engine::Timestamp;
+use crate::kernel::{Era, WallClock};
+use crate::policy::Policy;
+
+/// Times that as many records as are read at a time are read of a ring: together more than it holds.
+const READINGS_MAX: usize = 64;
+
+/// What became of the requests to read the configuration again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ReloadStatus {
+    /// Those after which another configuration held, be it the same.
+    pub reloads: u64,
+    /// Those after which the one before went on.
+    pub failures: u64,
+    /// Why, where the last one failed.
+    pub last_error: Option<String>,
+}
+
+impl Agent {
+    /// Reads the configuration again and goes on by it; whatever is wrong with it, the one before goes on.
+    pub(super) async fn reload(&mut self) {
+        let Some(reread) = &self.reread else {
+            tracing::info!("files are opened anew; there is no configuration file to read again");
+            self.sinks.reopen();
+            return;
+        };
+        let done = match reread() {
+            Ok(policy) => self.become_policy(policy).await.map_err(|error| format!("{error:#}")),
+            Err(error) => Err(error.to_string()),
+        };
+        match done {
+            Ok(()) => {
+                self.reloads.reloads += 1;
+                self.reloads.last_error = None;
+            }
+            Err(why) => {
+                tracing::error!("the configuration stays as it was: {why}");
+                self.sinks.reopen();
+                self.reloads.failures += 1;
+                self.reloads.last_error = Some(why);
+            }
+        }
+    }
+
+    async fn become_policy(&mut self, policy: Policy) -> anyhow::Result<()> {
+        let (policy, kept) = policy.fixed_as(&self.policy);
+        let began = Instant::now();
+        let plan = self.kernel.plan(&policy).await?;
+        let switched = self.kernel.switch(plan)?;
+        self.clock = WallClock::now();
+        let mut after = Vec::new();
+        let (now_read, Self { rings, engine, clock, .. }) = (now(), &mut *self);
+        let at = |novelty: &Novelty| Timestamp::from_ns(clock.of(novelty.time_ns));
+        for ring in rings {
+            // All that is older is in the ring by now; whoever fills it meanwhile does not hold this up for ever.
+            for _ in 0..READINGS_MAX {
+                let read = ring.read(RECORDS_MAX, |novelty| match switched.era_of(novelty) {
+                    Era::Before => engine.novelty(now_read, novelty, at(novelty)),
+                    Era::Between => {}
+                    Era::After => after.push(*novelty),
+                });
+                if read < RECORDS_MAX {
+                    break;
+                }
+            }
+        }
+        self.take_copy(began)?;
+        self.judge();
+        let policy = Arc::new(policy);
+        self.engine.set_policy(Arc::clone(&policy));
+        for novelty in after {
+            let at = Timestamp::from_ns(self.clock.of(novelty.time_ns));
+            self.engine.novelty(now(), &novelty, at);
+        }
+        self.interfaces.relearn(&self.kernel);
+        self.sinks.reconfigure(&policy.sinks, SINKS_END)?;
+        self.policy = policy;
+        tracing::info!("configuration read again: {}", crate::config::summary(&self.policy));
+        if !kept.is_empty() {
+            tracing::warn!("what needs a restart stays as it was until then: {}", kept.join(", "));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,107 @@
+//! SIGHUP: another configuration without detaching, without losing counts, and without ending incidents. Needs root.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use nix::sys::signal::Signal;
+use support::{RECORD_LIMIT, counter, is_detected, number, watching};
+use xtask::lab::agent::Record;
+use xtask::lab::wait::poll;
+use xtask::lab::{Lab, Scanwatch, Stop};
+
+/// Longest time from the signal to the line that says what became of it.
+const SOON: Duration = Duration::from_secs(5);
+/// Longest time from the last probe of an incident to its end: the quiet time, and the look after it.
+const ENDED_LIMIT: Duration = Duration::from_secs(75);
+
+const BEFORE: &str = "[[zone]]\nname = \"inside\"\nnetworks = [\"10.0.0.0/8\", \"fd00::/8\"]\n";
+/// The same networks by other numbers, and other limits.
+const AFTER: &str = "[[zone]]\nname = \"lab\"\nnetworks = [\"192.168.0.0/16\"]\n\
+    [[zone]]\nname = \"servers\"\nnetworks = [\"10.2.0.0/16\"]\n\
+    [[zone]]\nname = \"inside\"\nnetworks = [\"10.1.0.0/16\", \"fd00::/8\"]\n\
+    [services]\nghosts = [\"tcp/666\"]\n";
+
+/// Programs, maps and links a process holds.
+fn holdings(agent: &Scanwatch) -> Result<BTreeSet<String>> {
+    let folder = format!("/proc/{}/fdinfo", agent.process().pid());
+    let mut held = BTreeSet::new();
+    for entry in fs::read_dir(&folder).with_context(|| format!("cannot read {folder}"))? {
+        let Ok(info) = fs::read_to_string(entry?.path()) else { continue };
+        let ids = info
+            .lines()
+            .filter(|line| ["prog_id:", "map_id:", "link_id:"].iter().any(|key| line.starts_with(key)));
+        held.extend(ids.map(str::to_owned));
+    }
+    Ok(held)
+}
+
+/// The only configuration file in the lab's folder.
+fn config_of(lab: &Lab) -> Result<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(lab.folder())? {
+        let path = entry?.path();
+        files.extend(path.extension().is_some_and(|extension| extension == "toml").then_some(path));
+    }
+    ensure!(files.len() == 1, "{files:?}");
+    files.pop().context("no configuration")
+}
+
+/// Writes a configuration, sends the signal, and waits until the log says this once more than before.
+fn reload(lab: &Lab, agent: &Scanwatch, config: &str, said: &str) -> Result<()> {
+    let before = agent.log().matches(said).count();
+    fs::write(config_of(lab)?, config)?;
+    agent.process().signal(Signal::SIGHUP)?;
+    let is_said = || Ok((agent.log().matches(said).count() > before).then_some(()));
+    poll(&format!("{said:?} in the log"), SOON, &Stop::new(), is_said)
+        .with_context(|| format!("the log:\n{}", agent.log()))
+}
+
+fn told(records: &[Record]) -> Vec<(&str, &str)> {
+    records.iter().map(|record| (record.action(), record.incident())).collect()
+}
+
+#[test]
+fn a_scan_goes_on_over_reloads_good_and_bad_until_a_role_covers_it() -> Result<()> {
+    const READ: &str = "configuration read again";
+    let lab = Lab::new()?;
+    let mut agent = watching(Scanwatch::on(&lab).config(BEFORE))?;
+    let nmap =
+        lab.scanner.spawn("nmap", ["-n", "-Pn", "-sS", "-p1-4000", "--max-rate", "100", "10.2.0.10"])?;
+    agent.wait_for(is_detected, RECORD_LIMIT)?;
+    let held = holdings(&agent)?;
+    ensure!(held.len() > 5, "it holds next to nothing: {held:?}");
+
+    for config in [AFTER, BEFORE, AFTER] {
+        reload(&lab, &agent, config, READ)?;
+    }
+    let bad = format!("{AFTER}[[zone]]\nname = 7\n");
+    reload(&lab, &agent, &bad, "the configuration stays as it was")?;
+    ensure!(agent.log().contains(".toml:13: "), "it does not say where: {}", agent.log());
+    reload(&lab, &agent, &format!("{AFTER}[limits]\ncells_internal = 2048\n"), "until then: cells_internal")?;
+    ensure!(holdings(&agent)? == held, "something was attached or detached");
+
+    // Everything up to here is in the incident, and nothing after.
+    std::thread::sleep(Duration::from_secs(12));
+    let role = "[[role]]\nname = \"ours\"\nkind = \"asset_manager\"\nsources = [\"10.1.0.99\"]\n";
+    reload(&lab, &agent, &format!("{AFTER}{role}"), READ)?;
+    let is_ended = |records: &[Record]| records.iter().any(|record| record.action() == "scan-ended");
+    let records = agent.wait_for(is_ended, ENDED_LIMIT)?;
+    drop(nmap);
+    let report = agent.stop()?;
+    ensure!(report.status.success(), "{}", report.stderr);
+    ensure!(report.records.len() == records.len(), "{:?}", told(&report.records));
+    let (first, last) = (records.first().context("none")?, records.last().context("none")?);
+    ensure!(records.iter().all(|record| record.incident() == first.incident()), "{:?}", told(&records));
+    ensure!(last.texts("scanwatch.scan.targets").len() <= 16 && last.kind() == "vertical", "{}", last.line);
+    ensure!(number(last, "scanwatch.scan.hosts") < 1.5, "{}", last.line);
+    ensure!(number(last, "scanwatch.scan.ports") > 1_000.0, "{}", last.line);
+    ensure!(counter(&report, "configuration.reloads") == 5, "{:?}", report.stats);
+    ensure!(counter(&report, "configuration.failures") == 1, "{:?}", report.stats);
+    ensure!(counter(&report, "incidents.vertical.total") == 1, "{:?}", report.stats);
+    Ok(())
+}
