@@ -30,7 +30,8 @@ pub struct Cli {
 pub enum Command {
     /// Watch interfaces until interrupted.
     ///
-    /// Ends cleanly on SIGINT and SIGTERM: open incidents are ended, and nothing stays attached.
+    /// Ends cleanly on SIGINT and SIGTERM: open incidents are ended, or saved where there is a state directory, and nothing
+    /// stays attached. SIGHUP reads the configuration file again, and opens files anew.
     #[command(after_help = EXIT_CODES)]
     Run(RunArgs),
     /// Judge captures as if their packets came by now: the packets' times are the clock.

@@ -1,8 +1,9 @@
 //! scanwatch's agent: it loads the kernel programs, drains what they counted, judges it, and raises alerts.
 //!
 //! The arrows go one way: `config` makes a [`policy`]; [`kernel`] carries it out and delivers counts; [`engine`] turns
-//! counts into incidents, without clock or I/O; [`sink`] writes them; [`app`] connects the four. [`replay`] puts a
-//! [`capture`] in the kernel's place, and its packets' times in the clock's. [`watch`] answers, over HTTP, what `app` is asked.
+//! counts into incidents, without clock or I/O; [`sink`] writes them; [`state`] keeps what the engine remembers; [`app`]
+//! connects the five. [`replay`] puts a [`capture`] in the kernel's place, and its packets' times in the clock's. [`watch`]
+//! answers, over HTTP, what `app` is asked.
 
 pub mod app;
 pub mod capture;
