@@ -58,7 +58,8 @@ fn run(args: &RunArgs) -> anyhow::Result<()> {
         };
         let sinks = sinks(&policy, args.format, directory.as_ref())?;
         let memory = directory.map(Memory::in_directory);
-        app::run(app::Setup { policy, sinks, memory, reread: reread(args) }, shutdown).await
+        let setup = app::Setup { policy, sinks, memory, reread: reread(args) };
+        Box::pin(app::run(setup, shutdown)).await
     })?;
     if args.stats {
         eprintln!("{}", serde_json::json!({ "stats": statistics }));
