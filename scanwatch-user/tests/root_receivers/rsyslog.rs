@@ -66,6 +66,7 @@ impl Rsyslog {
                  input(type=\"imtcp\" address=\"127.0.0.1\" port=\"{port}\" ruleset=\"alerts\")\n"
             ),
             Way::Tls(driver) => {
+                require_driver(driver);
                 let (certificate, key) = self.authority.certify("127.0.0.1");
                 format!(
                     "global(DefaultNetstreamDriverCAFile=\"{}\" DefaultNetstreamDriverCertFile=\"{}\" \
@@ -114,6 +115,15 @@ impl Rsyslog {
         let tls = TlsPlan { ca_file: Some(self.authority.ca_file()), client, server_name: None };
         plan(SyslogAddress::Tls(address, tls))
     }
+}
+
+/// Stops a test whose rsyslog cannot speak TLS.
+fn require_driver(driver: &str) {
+    let library = format!("rsyslog/lmnsd_{driver}.so");
+    let is_there =
+        fs::read_dir("/usr/lib").unwrap().flatten().any(|folder| folder.path().join(&library).is_file());
+    let package = if driver == "gtls" { "rsyslog-gnutls" } else { "rsyslog-openssl" };
+    assert!(is_there, "{library} is missing: run `apt-get install {package}`, or `cargo xtask test` as root");
 }
 
 fn plan(address: SyslogAddress) -> TransportPlan {

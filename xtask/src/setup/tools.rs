@@ -1,6 +1,8 @@
 //! The programs that the lab runs.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 
@@ -8,10 +10,10 @@ use super::apt;
 use crate::step::step;
 use crate::workspace;
 
-/// A program that the lab runs, and the Debian package it comes in.
+/// A program that the lab runs, or a library that such a program loads, and the Debian package it comes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tool {
-    /// The program, as it is called.
+    /// The program, as it is called; or the library, as its path below the folder of libraries.
     pub program: &'static str,
     /// The Debian package that holds it.
     pub package: &'static str,
@@ -45,6 +47,8 @@ pub const TOOLS: &[Tool] = &[
     tool("nsenter", "util-linux", "runs commands on such a machine"),
     tool("deb-systemd-invoke", "init-system-helpers", "starts services as packages do"),
     tool("rsyslogd", "rsyslog", "a syslog receiver, over UDP, TCP and sockets in the file system"),
+    tool("rsyslog/lmnsd_gtls.so", "rsyslog-gnutls", "TLS for rsyslog, by GnuTLS"),
+    tool("rsyslog/lmnsd_ossl.so", "rsyslog-openssl", "TLS for rsyslog, by OpenSSL"),
     tool("nats-server", "nats-server", "a receiver with streams"),
     tool("tcpdump", "tcpdump", "says what was really on the wire when a test fails"),
 ];
@@ -64,11 +68,20 @@ pub fn tools(programs: &[&str]) -> Result<()> {
         let packages: Vec<&str> = packages.into_iter().collect();
         apt::install(&packages)
             .with_context(|| format!("The lab lacks programs; run `{}`", apt::by_hand(packages.clone())))?;
-        if let Some(tool) = missing.iter().find(|tool| workspace::find_program(tool.program).is_none()) {
+        if let Some(tool) = missing.iter().find(|tool| find(tool.program).is_none()) {
             bail!("{} is installed, but {} is not found", tool.package, tool.program);
         }
         Ok(((), format!("{} installed", packages.join(" "))))
     })
+}
+
+/// Where a program is, or a library: these are in a folder of the machine's architecture.
+fn find(program: &str) -> Option<PathBuf> {
+    if !program.contains('/') {
+        return workspace::find_program(program);
+    }
+    let folders = fs::read_dir("/usr/lib").ok()?;
+    folders.flatten().map(|folder| folder.path().join(program)).find(|candidate| candidate.is_file())
 }
 
 fn missing(programs: &[&str]) -> Result<Vec<Tool>> {
@@ -78,7 +91,7 @@ fn missing(programs: &[&str]) -> Result<Vec<Tool>> {
             .iter()
             .find(|tool| tool.program == *program)
             .with_context(|| format!("{program} is not in the table of the lab's programs"))?;
-        if workspace::find_program(program).is_none() {
+        if find(program).is_none() {
             missing.push(*tool);
         }
     }
@@ -94,6 +107,23 @@ mod tests {
         let programs: BTreeSet<&str> = TOOLS.iter().map(|tool| tool.program).collect();
         assert_eq!(programs.len(), TOOLS.len());
         assert!(TOOLS.iter().all(|tool| !tool.package.is_empty() && tool.why.len() > 10));
+    }
+
+    #[test]
+    fn libraries_are_found_in_the_folder_of_the_architecture() {
+        assert!(find("libc.so.6").is_none(), "no program");
+        let folder = fs::read_dir("/usr/lib")
+            .unwrap()
+            .flatten()
+            .find(|entry| entry.path().join("libc.so.6").is_file());
+        let folder = folder.expect("a C library").path();
+        let within = fs::read_dir(&folder).unwrap().flatten().find_map(|entry| {
+            let file = fs::read_dir(entry.path()).ok()?.flatten().find(|file| file.path().is_file())?;
+            Some(format!("{}/{}", entry.file_name().to_str()?, file.file_name().to_str()?))
+        });
+        let within = within.expect("a library in a folder");
+        assert!(find(&within).is_some_and(|path| path.ends_with(&within)), "{within}");
+        assert!(find("rsyslog/no-such-library.so").is_none());
     }
 
     #[test]
