@@ -17,8 +17,8 @@ pub use listen::{Endpoint, Listen};
 pub use network::Network;
 pub use role::{Role, RoleKind, Schedule};
 pub use sink::{
-    ClientCertificate, Facility, FilePlan, HostPort, NatsLogin, NatsPlan, Secret, SinkPlan, SpoolPlan,
-    SyslogAddress, SyslogPlan, TlsPlan, TransportPlan, WhenFull,
+    ClientCertificate, Facility, FilePlan, Framing, HostPort, NatsLogin, NatsPlan, Secret, SinkPlan,
+    SpoolPlan, SyslogAddress, SyslogPlan, TlsPlan, TransportPlan, WhenFull,
 };
 pub use thresholds::{BlockLimit, DistributedLimit, Limit, Sight, SurgeLimit, Thresholds, WaysInLimit};
 pub use zone_table::{TablePlace, ZonePrefix, ZoneTable};

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use scanwatch::policy::{
-    ClientCertificate, Facility, HostPort, SyslogAddress, SyslogPlan, TlsPlan, TransportPlan,
+    ClientCertificate, Facility, Framing, HostPort, SyslogAddress, SyslogPlan, TlsPlan, TransportPlan,
 };
 use scanwatch::sink::transport::{Fate, Receipt};
 use tempfile::TempDir;
@@ -129,6 +129,7 @@ fn require_driver(driver: &str) {
 fn plan(address: SyslogAddress) -> TransportPlan {
     TransportPlan::Syslog(SyslogPlan {
         address,
+        framing: Framing::default(),
         facility: Facility::default(),
         app_name: "scanwatch".to_owned(),
     })

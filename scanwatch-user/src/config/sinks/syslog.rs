@@ -3,11 +3,11 @@
 use super::common::{TLS_KEYS, host_and_port, tls};
 use crate::config::error::{Fault, quoted};
 use crate::config::read::{Section, Value};
-use crate::policy::{Facility, SyslogAddress, SyslogPlan, TransportPlan};
+use crate::policy::{Facility, Framing, SyslogAddress, SyslogPlan, TransportPlan};
 
 /// Keys of this type.
 pub const KEYS: &[&str] =
-    &["address", "facility", "app_name", "ca_file", "certificate_file", "key_file", "server_name"];
+    &["address", "framing", "facility", "app_name", "ca_file", "certificate_file", "key_file", "server_name"];
 
 const EXAMPLE: &str = "address = \"tls://siem.example:6514\"";
 
@@ -23,10 +23,16 @@ pub fn plan(section: &Section) -> Result<TransportPlan, Fault> {
         let key = quoted(value.key);
         return Err(value.fault(format!("{key} is of use with TLS only; begin `address` with tls://")));
     }
+    let framing = section.get("framing");
+    if let (Some(value), SyslogAddress::Udp(_)) = (&framing, &address) {
+        return Err(value.fault("`framing` is of use on streams only; a datagram is a message"));
+    }
+    let framing = framing.map(|value| value.choice(&Framing::NAMES)).transpose()?;
     let facility = section.get("facility").map(|value| value.choice(&Facility::NAMES)).transpose()?;
     let app_name = section.get("app_name").map(|value| app_name(&value)).transpose()?;
     Ok(TransportPlan::Syslog(SyslogPlan {
         address,
+        framing: framing.unwrap_or_default(),
         facility: facility.unwrap_or_default(),
         app_name: app_name.unwrap_or_else(|| "scanwatch".to_owned()),
     }))

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::{full_example, refuses};
 use crate::config::parse;
 use crate::policy::{
-    ClientCertificate, Facility, HostPort, SyslogAddress, SyslogPlan, TlsPlan, TransportPlan,
+    ClientCertificate, Facility, Framing, HostPort, SyslogAddress, SyslogPlan, TlsPlan, TransportPlan,
 };
 
 const SYSLOG: &str = "[[sink]]\nname = \"siem\"\ntype = \"syslog\"\n";
@@ -34,6 +34,7 @@ fn the_syslog_sink_of_the_example_is_read_key_by_key() {
     };
     let expected = SyslogPlan {
         address: SyslogAddress::Tls(at("siem.example", 6514), tls),
+        framing: Framing::OctetCounting,
         facility: Facility::default(),
         app_name: "scanwatch".to_owned(),
     };
@@ -41,7 +42,11 @@ fn the_syslog_sink_of_the_example_is_read_key_by_key() {
     let least = plan("address = \"tls://siem.example:6514\"\n");
     let SyslogAddress::Tls(host, none) = least.address else { panic!("{least:?}") };
     assert_eq!((host, none), (at("siem.example", 6514), TlsPlan::default()));
-    assert_eq!((least.facility, least.app_name), (expected.facility, expected.app_name));
+    assert_eq!(
+        (least.facility, least.framing, least.app_name),
+        (expected.facility, expected.framing, expected.app_name)
+    );
+    assert_eq!(plan("address = \"unix:/dev/log\"\nframing = \"line\"\n").framing, Framing::Line);
 }
 
 #[test]
@@ -96,6 +101,10 @@ fn what_no_syslog_sink_can_be_is_refused_with_its_line() {
         SYSLOG,
         &[
             ("", "1: [[sink]] has no `address`; add address = \"tls://siem.example:6514\""),
+            (
+                "address = \"udp://siem.example:514\"\nframing = \"line\"\n",
+                "5: `framing` is of use on streams only; a datagram is a message",
+            ),
             (
                 &case("facility = \"kern\""),
                 "5: `facility` in [[sink]] is `\"kern\"`; expected one of \"user\", \"daemon\", \"auth\", \"authpriv\", \

@@ -9,7 +9,7 @@ mod tls;
 pub use file::FilePlan;
 pub use nats::{NatsLogin, NatsPlan};
 pub use secret::Secret;
-pub use syslog::{Facility, HostPort, SyslogAddress, SyslogPlan};
+pub use syslog::{Facility, Framing, HostPort, SyslogAddress, SyslogPlan};
 pub use tls::{ClientCertificate, TlsPlan};
 
 use crate::sink::Format;

@@ -10,6 +10,8 @@ use super::TlsPlan;
 pub struct SyslogPlan {
     /// The receiver.
     pub address: SyslogAddress,
+    /// What parts messages on a stream.
+    pub framing: Framing,
     /// Part of every message's priority.
     pub facility: Facility,
     /// APP-NAME of every message: 1 to 48 printable ASCII characters.
@@ -27,6 +29,22 @@ pub enum SyslogAddress {
     Tls(HostPort, TlsPlan),
     /// A socket in the file system, for datagrams or else a stream.
     Unix(PathBuf),
+}
+
+/// What parts messages on a stream (RFC 6587, section 3.4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Framing {
+    /// The length of each comes before it. RFC 5425 asks for it.
+    #[default]
+    OctetCounting,
+    /// Each ends with its line, for receivers that know nothing else.
+    Line,
+}
+
+impl Framing {
+    /// By name.
+    pub const NAMES: [(&'static str, Self); 2] =
+        [("octet_counting", Self::OctetCounting), ("line", Self::Line)];
 }
 
 /// A host, by name or address, and a port.

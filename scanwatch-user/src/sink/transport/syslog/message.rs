@@ -1,7 +1,7 @@
 //! A message as RFC 5424 has it.
 
 use crate::engine::{Severity, Timestamp};
-use crate::policy::SyslogPlan;
+use crate::policy::{Framing, SyslogPlan};
 use crate::sink::{Envelope, Observer};
 
 /// Longest HOSTNAME (RFC 5424, section 6).
@@ -12,6 +12,7 @@ const HOSTNAME_MAX: usize = 255;
 pub(super) struct Head {
     /// The facility's part of the priority.
     facility: u8,
+    framing: Framing,
     /// HOSTNAME APP-NAME PROCID MSGID STRUCTURED-DATA.
     fields: String,
 }
@@ -25,7 +26,7 @@ impl Head {
         // record is whole in the message, in the sink's form. The kind of message stands there, too.
         let fields =
             format!("{} {} {} - -", if fits { host } else { "-" }, plan.app_name, std::process::id());
-        Self { facility: plan.facility.number(), fields }
+        Self { facility: plan.facility.number(), framing: plan.framing, fields }
     }
 
     /// The message, which is one datagram, or a frame without its length. No byte order mark: the form says what the bytes
@@ -37,11 +38,21 @@ impl Head {
         message
     }
 
-    /// Appends the message as a frame of octet counting (RFC 5425, section 4.3; RFC 6587, section 3.4.1).
-    pub fn frame(&self, envelope: &Envelope, frames: &mut Vec<u8>) {
+    /// Appends the message as a frame (RFC 5425, section 4.3; RFC 6587, section 3.4). False where a line does not hold it.
+    pub fn frame(&self, envelope: &Envelope, frames: &mut Vec<u8>) -> bool {
         let message = self.message(envelope);
-        frames.extend_from_slice(format!("{} ", message.len()).as_bytes());
-        frames.extend_from_slice(&message);
+        match self.framing {
+            Framing::OctetCounting => {
+                frames.extend_from_slice(format!("{} ", message.len()).as_bytes());
+                frames.extend_from_slice(&message);
+            }
+            Framing::Line if message.contains(&b'\n') => return false,
+            Framing::Line => {
+                frames.extend_from_slice(&message);
+                frames.push(b'\n');
+            }
+        }
+        true
     }
 }
 

@@ -132,10 +132,7 @@ impl Syslog {
     async fn send_by(&mut self, mut way: Way, batch: &[Envelope]) -> io::Result<Receipt> {
         let receipt = match &mut way {
             Way::Datagrams(datagrams) => datagrams.send(&self.head, batch).await?,
-            Way::Stream(stream) => {
-                stream.send(&self.head, batch).await?;
-                Receipt::taken(batch.len())
-            }
+            Way::Stream(stream) => stream.send(&self.head, batch).await?,
         };
         self.way = Some(way);
         Ok(receipt)

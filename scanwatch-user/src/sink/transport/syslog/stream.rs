@@ -19,6 +19,7 @@ use super::message::Head;
 use crate::kernel::bytes_underway;
 use crate::policy::HostPort;
 use crate::sink::Envelope;
+use crate::sink::transport::{Fate, Receipt};
 
 /// How long a stream must still stand once all has arrived: a receiver that is killed with messages in its buffer takes
 /// the connection with it.
@@ -81,11 +82,16 @@ impl Stream {
     }
 
     /// Sends a batch, and waits until all of it has arrived and the stream still stands.
-    pub async fn send(&mut self, head: &Head, batch: &[Envelope]) -> io::Result<()> {
+    pub async fn send(&mut self, head: &Head, batch: &[Envelope]) -> io::Result<Receipt> {
         let mut frames = Vec::with_capacity(batch.iter().map(|envelope| envelope.payload.len() + 128).sum());
-        for envelope in batch {
-            head.frame(envelope, &mut frames);
-        }
+        let fates = batch.iter().map(|envelope| {
+            if head.frame(envelope, &mut frames) {
+                Fate::Taken
+            } else {
+                Fate::Refused("it has more than one line; set framing = \"octet_counting\"".to_owned())
+            }
+        });
+        let receipt = Receipt { fates: fates.collect(), outage: None };
         let written = match self.channel.write_all(&frames).await {
             Ok(()) => self.channel.flush().await,
             error => error,
@@ -99,7 +105,7 @@ impl Stream {
         while Instant::now() < until {
             self.stands(until - Instant::now()).await?;
         }
-        Ok(())
+        Ok(receipt)
     }
 
     async fn arrived(&mut self) -> io::Result<()> {

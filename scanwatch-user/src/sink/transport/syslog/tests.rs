@@ -16,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use super::message::Head;
 use super::{Syslog, check};
 use crate::engine::{Severity, Timestamp};
-use crate::policy::{ClientCertificate, Facility, HostPort, SyslogAddress, SyslogPlan, TlsPlan};
+use crate::policy::{ClientCertificate, Facility, Framing, HostPort, SyslogAddress, SyslogPlan, TlsPlan};
 use crate::sink::transport::tls::authority::Authority;
 use crate::sink::transport::{Fate, Receipt, Transport as _};
 use crate::sink::{Envelope, Observer};
@@ -25,7 +25,12 @@ use crate::sink::{Envelope, Observer};
 const AT: Timestamp = Timestamp::from_ns(1_830_470_405_000_100_000);
 
 fn plan(address: SyslogAddress) -> SyslogPlan {
-    SyslogPlan { address, facility: Facility::default(), app_name: "scanwatch".to_owned() }
+    SyslogPlan {
+        address,
+        framing: Framing::default(),
+        facility: Facility::default(),
+        app_name: "scanwatch".to_owned(),
+    }
 }
 
 fn host_port(address: SocketAddr) -> HostPort {
@@ -124,7 +129,7 @@ fn a_message_is_written_as_rfc_5424_has_it() {
     );
 
     let mut frame = Vec::new();
-    head.frame(&envelope(1, "Büro"), &mut frame);
+    assert!(head.frame(&envelope(1, "Büro"), &mut frame));
     assert_eq!(String::from_utf8(frame).unwrap(), format!("{} {message}", message.len()));
 
     let priorities = [
@@ -160,6 +165,27 @@ async fn frames_on_tcp_count_octets_not_characters_and_end_in_order() {
     assert_eq!(syslog.deliver(&batch[10..]).await, Receipt::taken(12));
     syslog.close().await;
     assert_eq!(payloads(&received.await.unwrap().unwrap()), sent(&batch));
+}
+
+#[tokio::test]
+async fn a_receiver_that_knows_lines_alone_gets_lines_and_nothing_that_is_more_than_one() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = SyslogAddress::Tcp(host_port(listener.local_addr().unwrap()));
+    let mut syslog = Syslog::new(SyslogPlan { framing: Framing::Line, ..plan(address) });
+    let received = tokio::spawn(async move { all(listener.accept().await.unwrap().0).await });
+    let mut batch = batch(0..3);
+    batch.insert(1, envelope(9, "two\nlines"));
+    let receipt = syslog.deliver(&batch).await;
+    assert!(
+        matches!(&receipt.fates[..], [Fate::Taken, Fate::Refused(_), Fate::Taken, Fate::Taken]),
+        "{receipt:?}"
+    );
+    assert_eq!(receipt.outage, None);
+    syslog.close().await;
+    batch.remove(1);
+    let received = String::from_utf8(received.await.unwrap().unwrap()).unwrap();
+    let lines: Vec<String> = received.lines().map(|line| payload(line.as_bytes())).collect();
+    assert_eq!(lines, sent(&batch));
 }
 
 #[tokio::test]
