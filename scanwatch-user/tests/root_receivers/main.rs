@@ -11,9 +11,35 @@ mod nats;
 mod program;
 mod rsyslog;
 
+use std::fs;
+use std::path::Path;
+
 use scanwatch::policy::{SinkPlan, SpoolPlan, TransportPlan};
 use scanwatch::sink::transport::{self, Transport};
 use scanwatch::sink::{Envelope, Format, Message, Observer};
+
+/// What stands on a page of the documentation in that language, the first such block, with other paths, ports and names.
+fn on_page(page: &str, language: &str, others: &[(&str, &str)]) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/integrations").join(page);
+    let text = fs::read_to_string(path).unwrap();
+    let begin = format!("```{language}\n");
+    let (_, block) = text.split_once(&begin).expect("a block in that language");
+    let (block, _) = block.split_once("```").expect("its end");
+    others.iter().fold(block.to_owned(), |block, (old, new)| {
+        assert!(block.contains(old), "{page} has {old}:\n{block}");
+        block.replace(old, new)
+    })
+}
+
+/// The first sink of a configuration.
+fn configured(text: &str, folder: &Path) -> SinkPlan {
+    let path = folder.join("scanwatch.toml");
+    fs::write(&path, text).unwrap();
+    let policy = scanwatch::config::load(Some(&path)).unwrap_or_else(|error| panic!("{error}"));
+    let sink = policy.sinks[0].clone();
+    transport::check(&sink).unwrap();
+    sink
+}
 
 /// A sink that goes this way.
 fn sink(transport: TransportPlan) -> SinkPlan {

@@ -14,7 +14,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::authority::Authority;
 use crate::compliance::{self, Receiver, Tells};
 use crate::program::{Program, free_port, is_listening};
-use crate::{envelopes, transport};
+use crate::{configured, envelopes, on_page, transport};
 
 const SUBJECT: &str = "scanwatch.alerts";
 const STREAM: &str = "ALERTS";
@@ -375,4 +375,53 @@ fn messages_of_an_outage_come_once_the_server_is_there_again() {
     });
     assert_eq!(delivered, Receipt::taken(10));
     assert_eq!(server.messages(), 20);
+}
+
+#[test]
+fn both_configurations_on_the_page_work_together() {
+    let authority = Authority::new();
+    let (certificate, key) = authority.certify("localhost");
+    let server = Server::new("");
+    let path = |name: &str| server.path(name).to_str().unwrap().to_owned();
+    let text = on_page(
+        "nats.md",
+        "nats",
+        &[
+            ("0.0.0.0:4222", &format!("127.0.0.1:{}", server.port)),
+            ("/var/lib/nats", &path("store")),
+            ("/etc/nats/nats.example.pem", certificate.to_str().unwrap()),
+            ("/etc/nats/nats.example.key", key.to_str().unwrap()),
+        ],
+    );
+    fs::write(server.path("nats.conf"), text).unwrap();
+    let arguments = ["-c", &path("nats.conf")];
+    let mut program = Program::start("nats-server", "nats-server", &arguments, &server.path("log"));
+    program.wait_until("nats-server listens", || is_listening(server.port));
+    fs::write(server.path("password"), "s3cret\n").unwrap();
+    let ours = on_page(
+        "nats.md",
+        "toml",
+        &[
+            ("nats.example:4222", &format!("localhost:{}", server.port)),
+            ("/etc/scanwatch/nats-password", &path("password")),
+            ("/etc/scanwatch/nats-ca.pem", authority.ca_file().to_str().unwrap()),
+        ],
+    );
+    let sink = configured(&ours, server.folder.path());
+    server.runtime.block_on(async {
+        let options =
+            async_nats::ConnectOptions::with_user_and_password("admin".to_owned(), "adm1n".to_owned())
+                .add_root_certificates(authority.ca_file());
+        let client = options.connect(format!("tls://localhost:{}", server.port)).await.unwrap();
+        let subjects = vec![SUBJECT.to_owned()];
+        let config = stream::Config { name: STREAM.to_owned(), subjects, ..stream::Config::default() };
+        let mut kept = jetstream::new(client).create_stream(config).await.unwrap();
+
+        let mut siem = transport::of(&sink);
+        let found = format!("tls://localhost:{} keeps {SUBJECT} in the stream {STREAM}", server.port);
+        assert_eq!(siem.probe().await.map_err(|outage| outage.why), Ok(found));
+        assert_eq!(siem.deliver(&envelopes(20)).await, Receipt::taken(20));
+        siem.close().await;
+        assert_eq!(kept.info().await.unwrap().state.messages, 20);
+    });
 }

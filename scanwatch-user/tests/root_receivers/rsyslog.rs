@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::authority::Authority;
 use crate::compliance::{self, Receiver, Tells};
 use crate::program::{Program, free_port, is_bound, is_listening};
-use crate::{envelopes, transport};
+use crate::{configured, envelopes, on_page, transport};
 
 /// How messages come to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -309,4 +309,56 @@ async fn nothing_is_lost_when_rsyslog_is_killed_while_it_receives() {
         let missing = all.iter().filter(|one| !text.contains(&format!("\"{}\"", one.id))).count();
         assert_eq!(missing, 0, "{way:?}");
     }
+}
+
+#[tokio::test]
+async fn both_configurations_on_the_page_work_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (authority, port) = (Authority::new(), free_port());
+    let shown = |path: &PathBuf| path.to_str().unwrap().to_owned();
+    let ca = shown(&authority.ca_file());
+    let (certificate, key) = authority.certify("localhost");
+    let (client_certificate, client_key) = authority.certify("client.example");
+    require_driver("gtls");
+    let receiver = on_page(
+        "rsyslog.md",
+        "rsyslog",
+        &[
+            ("/etc/rsyslog-tls/ca.pem", &ca),
+            ("/etc/rsyslog-tls/logs.example.pem", &shown(&certificate)),
+            ("/etc/rsyslog-tls/logs.example.key", &shown(&key)),
+            ("6514", &port.to_string()),
+            ("/var/log/scanwatch-alerts.json", &path("alerts.json")),
+        ],
+    );
+    fs::write(path("rsyslog.conf"), receiver).unwrap();
+    let ours = on_page(
+        "rsyslog.md",
+        "toml",
+        &[
+            ("/etc/scanwatch/logs-ca.pem", &ca),
+            ("/etc/scanwatch/client.pem", &shown(&client_certificate)),
+            ("/etc/scanwatch/client.key", &shown(&client_key)),
+            ("logs.example:6514", &format!("localhost:{port}")),
+        ],
+    );
+    let arguments = ["-n", "-iNONE", "-f", &path("rsyslog.conf")];
+    let mut program = Program::start("rsyslogd", "rsyslog", &arguments, folder.path().join("log").as_path());
+    program.wait_until("rsyslog listens", || is_listening(port));
+
+    let sink = configured(&ours, folder.path());
+    let mut siem = transport::of(&sink);
+    assert_eq!(
+        siem.probe().await.map_err(|outage| outage.why),
+        Ok(format!("tls://localhost:{port} is connected"))
+    );
+    let sent = envelopes(20);
+    assert_eq!(siem.deliver(&sent).await, Receipt::taken(20));
+    siem.close().await;
+    let expected: String =
+        sent.iter().map(|one| format!("{}\n", String::from_utf8(one.payload.to_vec()).unwrap())).collect();
+    program.wait_until("all is written", || {
+        fs::read_to_string(path("alerts.json")).is_ok_and(|text| text == expected)
+    });
 }

@@ -8,6 +8,10 @@ const ARCSIGHT: &str =
 const QRADAR: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/integrations/qradar-leef.md"));
 
+const RSYSLOG: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/integrations/rsyslog.md"));
+const WAZUH: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/integrations/wazuh.md"));
+const NATS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/integrations/nats.md"));
+
 /// The configurations on a page.
 fn configurations(page: &str) -> Vec<&str> {
     page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect()
@@ -15,7 +19,13 @@ fn configurations(page: &str) -> Vec<&str> {
 
 #[test]
 fn the_configurations_on_the_pages_are_valid_and_choose_the_form_they_are_about() {
-    for (page, format) in [(ARCSIGHT, Format::Cef), (QRADAR, Format::Leef)] {
+    for (page, format) in [
+        (ARCSIGHT, Format::Cef),
+        (QRADAR, Format::Leef),
+        (RSYSLOG, Format::Ecs),
+        (WAZUH, Format::Eve),
+        (NATS, Format::Ecs),
+    ] {
         let configurations = configurations(page);
         assert!(!configurations.is_empty());
         for text in configurations {
