@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::config::{self, ConfigError, check_interface_name};
-use crate::policy::{Hook, Interface, Policy};
+use crate::policy::{Endpoint, Hook, Interface, Policy};
 use crate::replay::{Input, Through};
 use crate::sink::{Format, transport};
 
@@ -41,6 +41,11 @@ pub enum Command {
     /// that cannot be read to its end is judged as far as it goes, and the exit code is 1.
     #[command(after_help = EXIT_CODES)]
     Replay(ReplayArgs),
+    /// Show what a running agent sees, live: incidents, sources, ports and rates.
+    ///
+    /// Asks the agent over the address of [listen] in its configuration. `q` quits, `?` helps.
+    #[command(after_help = EXIT_CODES)]
+    Top(TopArgs),
     /// Validate a configuration file without watching anything.
     ///
     /// Prints one line that says what the file holds, or what is wrong with it and where.
@@ -55,6 +60,16 @@ pub enum Command {
         /// The folder, made where it is missing.
         folder: PathBuf,
     },
+}
+
+/// Which agent to show.
+#[derive(Clone, Debug, Default, Args)]
+pub struct TopArgs {
+    /// Where the agent listens: an address with its port, or `unix:` and the path of a socket.
+    ///
+    /// Without it, unix:/run/scanwatch/api.sock where that is, else 127.0.0.1:9477.
+    #[arg(short, long, value_name = "ADDRESS")]
+    pub listen: Option<Endpoint>,
 }
 
 /// How to watch.

@@ -3,7 +3,7 @@
 //! The arrows go one way: `config` makes a [`policy`]; [`kernel`] carries it out and delivers counts; [`engine`] turns
 //! counts into incidents, without clock or I/O; [`sink`] writes them; [`state`] keeps what the engine remembers; [`app`]
 //! connects the five. [`replay`] puts a [`capture`] in the kernel's place, and its packets' times in the clock's. [`watch`]
-//! answers, over HTTP, what `app` is asked.
+//! answers, over HTTP, what `app` is asked, and [`top`] asks it.
 
 pub mod app;
 pub mod capture;
@@ -17,4 +17,5 @@ pub mod policy;
 pub mod replay;
 pub mod sink;
 pub mod state;
+pub mod top;
 pub mod watch;

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::Parser;
 use scanwatch::app;
-use scanwatch::cli::{self, Cli, Command, ReplayArgs, RunArgs};
+use scanwatch::cli::{self, Cli, Command, ReplayArgs, RunArgs, TopArgs};
 use scanwatch::config::{self, ConfigError};
 use scanwatch::generate;
 use scanwatch::policy::Policy;
 use scanwatch::replay::{self, Input, Progress, Replayed};
 use scanwatch::sink::{Format, Lines, Observer, Outlets, Pace, transport};
 use scanwatch::state::{self, Memory, StateDirectory, StateError};
+use scanwatch::top;
 use tokio::signal::unix::{SignalKind, signal};
 
 const FAILED: u8 = 1;
@@ -38,6 +39,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Generate { folder } => generate::write(&folder)
             .with_context(|| format!("manual pages cannot be written to {}", folder.display()))?,
         Command::Run(args) => run(&args)?,
+        Command::Top(args) => top(args)?,
         Command::Replay(args) => return replay(&args),
     }
     Ok(ExitCode::SUCCESS)
@@ -104,6 +106,11 @@ fn sinks(policy: &Policy, format: Option<Format>, directory: Option<&StateDirect
         sinks.add_stdout(format.unwrap_or_default())?;
     }
     Ok(sinks)
+}
+
+fn top(args: TopArgs) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(top::run(args.listen.unwrap_or_else(top::default_endpoint)))
 }
 
 /// Every capture is replayed, whatever is wrong with those before it.

@@ -50,6 +50,8 @@ pub const TOOLS: &[Tool] = &[
     tool("rsyslog/lmnsd_gtls.so", "rsyslog-gnutls", "TLS for rsyslog, by GnuTLS"),
     tool("rsyslog/lmnsd_ossl.so", "rsyslog-openssl", "TLS for rsyslog, by OpenSSL"),
     tool("nats-server", "nats-server", "a receiver with streams"),
+    tool("promtool", "prometheus", "reads metrics and alerting rules, as Prometheus does"),
+    tool("script", "bsdutils", "a terminal for the live view"),
     tool("tcpdump", "tcpdump", "says what was really on the wire when a test fails"),
 ];
 
