@@ -48,7 +48,8 @@ fn sample(metrics: &str, name: &str) -> Result<f64> {
 /// promtool, with these arguments; fails with what it said.
 fn promtool(args: &[&str]) -> Result<String> {
     let output = Command::new("promtool").args(args).output().context("cannot start promtool")?;
-    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    let said =
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
     ensure!(output.status.success(), "promtool {args:?}: {said}");
     Ok(said)
 }
@@ -182,16 +183,20 @@ fn tempfile(name: &str) -> Result<PathBuf> {
     Ok(folder.join(format!("scanwatch-watch-{}-{name}", std::process::id())))
 }
 
-/// `scanwatch top` in a terminal of 80 × 24; keys are what is written to `keys`.
-fn top(lab: &Lab, keys: &Path) -> Result<Running> {
+/// `scanwatch top` in a terminal of 80 × 24; keys are what is written to `keys`, and what the terminal got is in `shown`.
+fn top(lab: &Lab, keys: &Path, shown: &Path) -> Result<Running> {
     let program = binary()?;
     let script = format!(
-        "stty cols 80 rows 24; {} top --listen {ADDRESS}; echo ended with $?; stty -a | grep -o '.echo\\b'",
+        "stty cols 80 rows 24; {} top --listen {ADDRESS}; echo ended with $?; stty -a | grep -q ' icanon.* echo ' && echo typing is echoed",
         program.display()
     );
     lab.router.run_line(&format!("mkfifo {}", keys.display()), SOON)?;
     // The fifo stays open for writing, so that the terminal does not end before it is told to.
-    let command = format!("exec 3<> {keys}; exec script --quiet --flush --return --command \"$0\" /dev/null <&3", keys = keys.display());
+    let command = format!(
+        "exec 3<> {}; exec script --quiet --flush --return --command \"$0\" {} <&3",
+        keys.display(),
+        shown.display()
+    );
     lab.router.spawn("bash", ["-c", &command, &script])
 }
 
@@ -210,28 +215,29 @@ fn top_shows_the_scanner_on_a_terminal_and_gives_the_terminal_back() -> Result<(
     agent.wait_for(is_detected, RECORD_LIMIT)?;
     for way_out in ["q", "SIGTERM"] {
         let keys = lab.folder().join(format!("keys-{way_out}"));
-        let top = top(&lab, &keys)?;
-        let seen = top.stdout().clone();
-        let shows = |what: &str| {
-            poll(what, SOON, lab.stop(), || Ok(seen.text().contains(what).then_some(())))
-                .with_context(|| format!("the terminal shows:\n{}", seen.text()))
+        let shown = keys.with_extension("screen");
+        let _top = top(&lab, &keys, &shown)?;
+        let seen = || String::from_utf8_lossy(&fs::read(&shown).unwrap_or_default()).into_owned();
+        let wait_until_shown = |what: &str| {
+            poll(what, SOON, lab.stop(), || Ok(seen().contains(what).then_some(())))
+                .with_context(|| format!("the terminal shows:\n{:?}", seen()))
         };
-        shows("10.1.0.99")?;
-        shows("vertical")?;
+        wait_until_shown("10.1.0.99")?;
+        wait_until_shown("vertical")?;
         type_keys(&keys, "2")?;
-        shows("FAILED")?;
-        assert!(!seen.text().contains(LEAVES_OTHER_PAGE));
+        wait_until_shown("FAILED")?;
+        assert!(!seen().contains(LEAVES_OTHER_PAGE));
         if way_out == "q" {
             type_keys(&keys, "q")?;
         } else {
             let pid = pid_of_top()?;
             nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM)?;
         }
-        shows("ended with 0")?;
-        let text = seen.text();
+        wait_until_shown("ended with 0")?;
+        wait_until_shown("typing is echoed")?;
+        let text = seen();
         let (_, after) = text.rsplit_once(LEAVES_OTHER_PAGE).context("it stays on the other page")?;
         assert!(after.contains("\u{1b}[?25h"), "the cursor is shown: {after:?}");
-        assert!(after.contains(" echo"), "typing is echoed: {after:?}");
     }
     end(agent)?;
     Ok(())
@@ -260,13 +266,18 @@ fn top_says_in_one_sentence_what_it_lacks() -> Result<()> {
     let run = |args: &[&str]| lab.router.run(&program, args, SOON);
     let output = run(&["top"])?;
     assert_eq!(output.status.code(), Some(1));
-    assert!(output.stderr.starts_with("scanwatch: standard output is no terminal; programs read the same"), "{}", output.stderr);
+    assert!(
+        output.stderr.starts_with("scanwatch: standard output is no terminal; programs read the same"),
+        "{}",
+        output.stderr
+    );
     assert!(output.stderr.contains("/api/incidents"), "{}", output.stderr);
     assert_eq!(output.stderr.lines().count(), 1);
     let output = run(&["top", "--listen", "localhost"])?;
     assert_eq!(output.status.code(), Some(2), "{}", output.stderr);
     let command = format!("{} top --listen unix:/nonexistent/api.sock", program.display());
-    let output = lab.router.run("script", ["--quiet", "--return", "--command", &command, "/dev/null"], SOON)?;
+    let output =
+        lab.router.run("script", ["--quiet", "--return", "--command", &command, "/dev/null"], SOON)?;
     assert_eq!(output.status.code(), Some(1), "{}", output.stdout);
     let sentence = "scanwatch: no agent listens on unix:/nonexistent/api.sock (No such file or directory (os error 2)); set \
                     `address` in [listen] of the agent's configuration, or name its address with --listen";
