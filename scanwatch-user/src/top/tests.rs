@@ -13,7 +13,7 @@ use crate::watch::Unreachable;
 
 const NOW: &str = "2028-01-03T10:00:00.000Z";
 
-fn incident(id: u8, severity: &str, source: Option<&str>, more: serde_json::Value) -> serde_json::Value {
+fn incident(id: u8, severity: &str, source: Option<&str>, more: &serde_json::Value) -> serde_json::Value {
     let mut incident = json!({
         "id": format!("{id:032x}"), "treatment": "alert", "kind": "vertical", "rule": "vertical",
         "direction": "lateral", "severity": severity, "risk": 65, "source": source, "vlan": [0, 0],
@@ -34,7 +34,7 @@ fn incident(id: u8, severity: &str, source: Option<&str>, more: serde_json::Valu
     incident
 }
 
-fn source(address: &str, pairs: u64, more: serde_json::Value) -> serde_json::Value {
+fn source(address: &str, pairs: u64, more: &serde_json::Value) -> serde_json::Value {
     let window = |pairs: u64| {
         json!({
             "hosts": pairs / 10 + 1, "ports": pairs / 2, "pairs": pairs, "covered": 0,
@@ -86,24 +86,24 @@ fn data() -> Data {
     let incidents = json!({
         "now": NOW, "open_total": 4,
         "open": [
-            incident(1, "high", Some("10.1.0.99"), json!({})),
-            incident(2, "critical", Some("fd00:1:aaaa:bbbb:cccc:dddd:eeee:ffff"), block),
-            incident(3, "low", None, json!({
+            incident(1, "high", Some("10.1.0.99"), &json!({})),
+            incident(2, "critical", Some("fd00:1:aaaa:bbbb:cccc:dddd:eeee:ffff"), &block),
+            incident(3, "low", None, &json!({
                 "kind": "surge", "direction": "inbound", "others": 2_400, "zone": "internet",
                 "reason": "About 2400 sources tried tcp/8291 (management).", "targets": [],
             })),
-            incident(4, "low", Some("198.51.100.7"), json!({
+            incident(4, "low", Some("198.51.100.7"), &json!({
                 "treatment": "statistics", "direction": "inbound", "vlan": [7, 0],
             })),
         ],
-        "ended": [incident(5, "medium", Some("10.1.0.5"), json!({ "kind": "block", "hosts": 12 }))],
+        "ended": [incident(5, "medium", Some("10.1.0.5"), &json!({ "kind": "block", "hosts": 12 }))],
     });
     let sources = json!({
         "now": NOW, "tracked": 1_234,
         "sources": [
-            source("10.1.0.99", 1_012, json!({ "incidents": ["1"], "services": ["remote", "smb", "web"] })),
-            source("fd00:1:aaaa:bbbb:cccc:dddd:eeee:ffff", 254, json!({ "roles": ["egress \u{202e}proxies"] })),
-            source("10.1.0.5", 20, json!({ "vlan": [7, 0], "last_seen": "2028-01-03T09:50:00.000Z" })),
+            source("10.1.0.99", 1_012, &json!({ "incidents": ["1"], "services": ["remote", "smb", "web"] })),
+            source("fd00:1:aaaa:bbbb:cccc:dddd:eeee:ffff", 254, &json!({ "roles": ["egress \u{202e}proxies"] })),
+            source("10.1.0.5", 20, &json!({ "vlan": [7, 0], "last_seen": "2028-01-03T09:50:00.000Z" })),
         ],
     });
     let ports = json!({
