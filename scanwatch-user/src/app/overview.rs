@@ -13,7 +13,7 @@ use crate::kernel::KernelError;
 use crate::sink::Observer;
 use crate::watch::{
     Alerts, Ask, Asks, CellsReading, Drains, EndedIncident, IncidentsReading, Listener, Rates, Reading,
-    Server, SourcesReading,
+    ReloadsReading, Server, SourcesReading,
 };
 
 /// Incidents that ended and are still shown.
@@ -130,6 +130,11 @@ impl Agent {
             alerts: *alerts,
             drains: *drains,
             interfaces: self.interfaces.readings(),
+            reloads: ReloadsReading {
+                reloads: self.reloads.reloads,
+                failures: self.reloads.failures,
+                last_error: self.reloads.last_error.clone(),
+            },
             sinks: self.sinks.meters().iter().map(|meter| meter.reading()).collect(),
         })
     }

@@ -67,6 +67,7 @@ fn status(syn: u64, now: &str) -> serde_json::Value {
         "sources": { "tracked": 1_234, "dropped": 0 },
         "incidents": { "open_alerts": 3, "open_statistics": 1, "refused": 0 },
         "losses": { "ring_lost": 1_700, "cells_refused": 0 },
+        "reloads": { "reloads": 0, "failures": 0, "last_error": null },
         "interfaces": [
             { "name": "office", "watched": true, "mode": "xdp native", "egress": "tc (tcx)" },
             { "name": "servers", "watched": false, "mode": null, "egress": null },

@@ -6,8 +6,8 @@ use scanwatch_common::abi::Side;
 
 use super::documents::{
     CellsDocument, Guest, Health, Incident, Incidents, IncidentsCount, InterfaceDocument, LossesDocument,
-    Port, Ports, RatesDocument, Service, SinkDocument, Source, Sources, SourcesCount, Status, TargetDocument,
-    WindowDocument,
+    Port, Ports, RatesDocument, ReloadsDocument, Service, SinkDocument, Source, Sources, SourcesCount,
+    Status, TargetDocument, WindowDocument,
 };
 use super::reading::{IncidentsReading, Reading, SourcesReading};
 use crate::engine::{PortsView, Snapshot, SourceView, Timestamp, Window, ip_of, technique_names};
@@ -43,6 +43,11 @@ impl Status {
             losses: LossesDocument {
                 ring_lost: engine.losses.ring_lost,
                 cells_refused: engine.losses.cells_refused,
+            },
+            reloads: ReloadsDocument {
+                reloads: reading.reloads.reloads,
+                failures: reading.reloads.failures,
+                last_error: reading.reloads.last_error.clone(),
             },
             interfaces: reading.interfaces.iter().map(interface).collect(),
             sinks: reading.sinks.iter().map(sink).collect(),

@@ -61,6 +61,8 @@ pub struct Status {
     pub incidents: IncidentsCount,
     /// What was lost since the start.
     pub losses: LossesDocument,
+    /// Requests to read the configuration again.
+    pub reloads: ReloadsDocument,
     /// Interfaces that are to be watched.
     pub interfaces: Vec<InterfaceDocument>,
     /// Sinks.
@@ -129,6 +131,17 @@ pub struct LossesDocument {
     pub ring_lost: u64,
     /// Cells for which there was no room.
     pub cells_refused: u64,
+}
+
+/// Requests to read the configuration again, since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReloadsDocument {
+    /// Those after which what was read held.
+    pub reloads: u64,
+    /// Those after which the configuration stayed as it was.
+    pub failures: u64,
+    /// Why, where the last one failed.
+    pub last_error: Option<String>,
 }
 
 /// An interface.

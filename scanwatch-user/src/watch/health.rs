@@ -14,6 +14,9 @@ pub(super) fn degraded(reading: &Reading) -> Vec<String> {
             reasons.push(format!("{}: what goes out is not seen", interface.name));
         }
     }
+    if let Some(why) = &reading.reloads.last_error {
+        reasons.push(format!("the configuration stays as it was: {why}"));
+    }
     for sink in &reading.sinks {
         for why in sink.outage.iter().chain(&sink.spool_trouble) {
             reasons.push(format!("sink {}: {why}", sink.name));

@@ -26,6 +26,6 @@ pub use listener::{DEFAULT_SOCKET, DEFAULT_TCP, Listener};
 pub use metrics::{Family, exposition, families};
 pub use reading::{
     Alerts, CellsReading, Drains, EndedIncident, IncidentsReading, InterfaceReading, Rates, Reading,
-    SourcesReading,
+    ReloadsReading, SourcesReading,
 };
 pub use server::Server;

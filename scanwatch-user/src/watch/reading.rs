@@ -29,6 +29,8 @@ pub struct Reading {
     pub drains: Drains,
     /// Interfaces.
     pub interfaces: Vec<InterfaceReading>,
+    /// What became of the requests to read the configuration again.
+    pub reloads: ReloadsReading,
     /// Sinks.
     pub sinks: Vec<sink::Reading>,
 }
@@ -84,6 +86,17 @@ pub struct CellsReading {
     pub used: u64,
     /// Room in an epoch.
     pub capacity: u64,
+}
+
+/// Requests to read the configuration again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReloadsReading {
+    /// Those after which what was read held.
+    pub reloads: u64,
+    /// Those after which the configuration stayed as it was.
+    pub failures: u64,
+    /// Why, where the last one failed.
+    pub last_error: Option<String>,
 }
 
 /// An interface that is to be watched.

@@ -189,15 +189,18 @@ fn an_interface_that_is_gone_and_a_sink_that_is_out_degrade_and_do_not_kill() {
         let mut reading = reading();
         reading.interfaces[0].mode = None;
         reading.sinks[0].outage = Some("connection refused".to_owned());
+        reading.reloads.last_error = Some("office.toml:3: unknown key".to_owned());
         let _ = to.send(Ok(Box::new(reading)));
     });
     let (status, health) = json(address, "/healthz");
     assert_eq!((status, &health["status"]), (200, &"degraded".into()));
     let reasons = health["reasons"].as_array().unwrap();
     assert_eq!(reasons[0], "office: the interface is not watched");
-    assert_eq!(reasons[1], "sink siem: connection refused");
+    assert_eq!(reasons[1], "the configuration stays as it was: office.toml:3: unknown key");
+    assert_eq!(reasons[2], "sink siem: connection refused");
     let (_, _, text) = get(address, "/metrics");
     assert!(text.contains("scanwatch_interface_watched{interface=\"office\"} 0"), "{text}");
+    assert!(text.contains("\nscanwatch_config_last_reload_successful 0\n"), "{text}");
     assert!(text.contains("scanwatch_sink_outage{sink=\"siem\",type=\"syslog\"} 1"), "{text}");
 }
 

@@ -40,6 +40,7 @@ pub fn families(reading: &Reading) -> Vec<Family> {
     families.extend(engine(reading));
     families.extend(incidents(reading));
     families.push(interfaces(reading));
+    families.extend(reloads(reading));
     families.extend(sinks::families(&reading.sinks));
     families.extend(process::families(reading.began));
     families
@@ -186,6 +187,28 @@ const fn action_name(action: Action) -> &'static str {
         Action::Updated => "updated",
         Action::Ended => "ended",
     }
+}
+
+/// Requests to read the configuration again.
+fn reloads(reading: &Reading) -> [Family; 3] {
+    let reloads = &reading.reloads;
+    [
+        Family::counter(
+            "scanwatch_config_reloads_total",
+            "Requests to read the configuration again that were followed.",
+        )
+        .sample(&[], reloads.reloads),
+        Family::counter(
+            "scanwatch_config_reload_failures_total",
+            "Requests to read the configuration again after which it stayed as it was.",
+        )
+        .sample(&[], reloads.failures),
+        Family::gauge(
+            "scanwatch_config_last_reload_successful",
+            "0 where the last request to read the configuration again failed, else 1.",
+        )
+        .sample(&[], u64::from(reloads.last_error.is_none())),
+    ]
 }
 
 fn interfaces(reading: &Reading) -> Family {
