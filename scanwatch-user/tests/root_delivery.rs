@@ -193,7 +193,7 @@ impl Agent {
             "[state]\ndirectory = \"{0}/state\"\n\
              [limits]\nincidents_per_minute = 100000\n\
              [[sink]]\nname = \"nats\"\ntype = \"nats\"\nservers = [\"{NATS}\"]\nsubject = \"scanwatch.alerts\"\n\
-             stream = \"alerts\"\nwhen_full = \"drop_newest\"\n\
+             stream = \"alerts\"\nspool_max_mib = 4\nwhen_full = \"drop_newest\"\n\
              [[sink]]\nname = \"file\"\ntype = \"file\"\npath = \"{0}/alerts.json\"\n\
              [[sink]]\nname = \"nobody\"\ntype = \"syslog\"\naddress = \"tcp://127.0.0.1:9\"\nspool_max_mib = 1\nwhen_full = \"drop_newest\"\n",
             folder.display()

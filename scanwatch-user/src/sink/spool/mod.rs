@@ -1,9 +1,8 @@
 //! What a sink keeps until its receiver has it.
 //!
 //! Messages lie on disk in segments, each record with a checksum; a segment is removed once all of it is acknowledged.
-//! The size is limited, and so may be the disk: then the oldest segment gives way, or what comes, as the plan says, and
-//! what was dropped is counted until it has been told. Where there is no disk to write to, a few messages are held in
-//! memory, behind those on disk.
+//! The size is limited: then the oldest segment gives way, or what comes, as the plan says, and what was dropped is counted
+//! until it has been told. Where the disk takes nothing, a few messages are held in memory, behind those on disk.
 //!
 //! A record is handed to the operating system before [`Spool::push`] returns: it outlives the process, and a power failure
 //! once [`Spool::sync`] has run.
@@ -30,7 +29,8 @@ pub use ledger::Gap;
 const FILE_MODE: u32 = 0o640;
 const FOLDER_MODE: u32 = 0o750;
 
-/// What is held in memory while the disk takes nothing, bytes of payload.
+/// What is held in memory while the disk takes nothing: this part of the limit, and no more than so many bytes of payload.
+const MEMORY_PART: u64 = 16;
 const MEMORY_BYTES_MAX: u64 = 4 << 20;
 
 /// Messages that wait for one receiver, in order, each with a number that grows.
@@ -261,29 +261,18 @@ impl Spool {
         true
     }
 
-    /// Writes a record. False where there is no room for it; an error where the disk takes nothing at all.
+    /// Writes a record. False where the limit leaves no room for it; an error where the disk does not take it.
     fn to_disk(&mut self, number: u64, record: &[u8], now: Timestamp) -> io::Result<bool> {
         loop {
             let Some(disk) = &mut self.disk else { return Ok(false) };
-            let full = match disk.append(number, record) {
-                Ok(true) => {
-                    self.trouble = None;
-                    return Ok(true);
-                }
-                Ok(false) => None,
-                Err(error) if is_full(&error) => Some(error),
-                Err(error) => return Err(error),
-            };
-            let is_empty = disk.records() == 0;
-            if self.plan.when_full == WhenFull::DropOldest && !is_empty {
-                self.drop_oldest(now)?;
-                continue;
+            if disk.append(number, record)? {
+                self.trouble = None;
+                return Ok(true);
             }
-            return match full {
-                // Nothing of ours fills the disk.
-                Some(error) if is_empty => Err(error),
-                _ => Ok(false),
-            };
+            if self.plan.when_full == WhenFull::DropNewest || disk.records() == 0 {
+                return Ok(false);
+            }
+            self.drop_oldest(now)?;
         }
     }
 
@@ -303,26 +292,37 @@ impl Spool {
     }
 
     fn to_memory(&mut self, envelope: Envelope, now: Timestamp) -> bool {
-        let limit = if self.disk.is_none() && self.trouble.is_none() {
-            self.plan.bytes_max
-        } else {
-            MEMORY_BYTES_MAX
+        let limit = match (&self.disk, &self.trouble) {
+            (None, None) => self.plan.bytes_max,
+            _ => (self.plan.bytes_max / MEMORY_PART).min(MEMORY_BYTES_MAX),
         };
         let length = envelope.payload.len() as u64;
         while self.memory_bytes + length > limit {
-            let oldest = self.memory.front().filter(|_| self.plan.when_full == WhenFull::DropOldest);
-            let Some((number, oldest)) = oldest else {
+            if self.plan.when_full == WhenFull::DropNewest || !self.drop_for_memory(now) {
                 self.drop_messages(1, now);
                 return false;
-            };
-            self.memory_bytes -= oldest.payload.len() as u64;
-            self.entry.acknowledged = self.entry.acknowledged.max(number + 1);
-            self.memory.pop_front();
-            self.drop_messages(1, now);
+            }
         }
         self.memory_bytes += length;
         self.memory.push_back((self.next, envelope));
         self.next += 1;
+        true
+    }
+
+    /// Makes room in memory: what is oldest gives way, on disk first, where its room is taken by what memory holds. False
+    /// where nothing is left to give way.
+    fn drop_for_memory(&mut self, now: Timestamp) -> bool {
+        if self.disk.as_ref().is_some_and(|disk| disk.records() > 0) {
+            let dropped = self.drop_oldest(now);
+            self.unload(now);
+            if dropped.is_ok() {
+                return true;
+            }
+        }
+        let Some((number, oldest)) = self.memory.pop_front() else { return false };
+        self.memory_bytes -= oldest.payload.len() as u64;
+        self.entry.acknowledged = self.entry.acknowledged.max(number + 1);
+        self.drop_messages(1, now);
         true
     }
 
@@ -372,13 +372,6 @@ impl Batch {
         self.taken.push((number, envelope));
         true
     }
-}
-
-fn is_full(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
-    )
 }
 
 fn unusable(folder: &Path, error: &io::Error) -> String {
