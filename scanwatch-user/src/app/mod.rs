@@ -104,7 +104,7 @@ pub async fn run(setup: Setup, shutdown: impl Future<Output = ()>) -> Result<Fin
                 supervisor.status(agent.status());
             }
             _ = tend.tick() => agent.judge(),
-            _ = hangup.recv() => agent.reload().await,
+            _ = hangup.recv() => agent.reload().await?,
             event = links.next() => {
                 let event = event.context("the kernel closed the socket that tells of interfaces: start scanwatch again")?;
                 agent.link_changed(event).await;
@@ -260,7 +260,8 @@ impl Agent {
         self.drain()?;
         self.drain()?;
         self.judge();
-        if let Some(memory) = self.memory.take() {
+        // Until the sinks are closed, too, the directory is this process's.
+        if let Some(memory) = &mut self.memory {
             memory.finish(&self.engine, self.sinks.barrier(SPOOLED)).await;
         } else {
             let records = self.engine.finish(now());

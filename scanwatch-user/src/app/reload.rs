@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use anyhow::Result;
 use scanwatch_common::abi::Novelty;
 use serde::Serialize;
 use tokio::time::Instant;
 
 use super::{Agent, RECORDS_MAX, SINKS_END, now};
 use crate::engine::Timestamp;
-use crate::kernel::{Era, WallClock};
+use crate::kernel::{Era, Plan, WallClock};
 use crate::policy::Policy;
 
 /// Times that as many records as are read at a time are read of a ring: together more than it holds.
@@ -17,44 +18,64 @@ const READINGS_MAX: usize = 64;
 /// What became of the requests to read the configuration again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ReloadStatus {
-    /// Those after which another configuration held, be it the same.
+    /// Those after which the file's configuration held.
     pub reloads: u64,
-    /// Those after which the one before went on.
+    /// Those after which the one before went on, or a part of it.
     pub failures: u64,
     /// Why, where the last one failed.
     pub last_error: Option<String>,
 }
 
+impl ReloadStatus {
+    fn succeeded(&mut self) {
+        self.reloads += 1;
+        self.last_error = None;
+    }
+
+    fn failed(&mut self, why: String) {
+        self.failures += 1;
+        self.last_error = Some(why);
+    }
+}
+
 impl Agent {
-    /// Reads the configuration again and goes on by it; whatever is wrong with it, the one before goes on.
-    pub(super) async fn reload(&mut self) {
+    /// Reads the configuration again and goes on by it; where anything is wrong with it, the one before goes on. Fails where
+    /// the kernel programs do not, which then may be told half of it.
+    pub(super) async fn reload(&mut self) -> Result<()> {
         let Some(reread) = &self.reread else {
             tracing::info!("files are opened anew; there is no configuration file to read again");
             self.sinks.reopen();
-            return;
+            return Ok(());
         };
-        let done = match reread() {
-            Ok(policy) => self.become_policy(policy).await.map_err(|error| format!("{error:#}")),
-            Err(error) => Err(error.to_string()),
-        };
-        match done {
-            Ok(()) => {
-                self.reloads.reloads += 1;
-                self.reloads.last_error = None;
+        let (policy, kept) = match reread() {
+            Ok(policy) => policy.fixed_as(&self.policy),
+            Err(error) => {
+                self.stay(error.to_string());
+                return Ok(());
             }
-            Err(why) => {
-                tracing::error!("the configuration stays as it was: {why}");
-                self.sinks.reopen();
-                self.reloads.failures += 1;
-                self.reloads.last_error = Some(why);
+        };
+        let began = Instant::now();
+        match self.kernel.plan(&policy).await {
+            Ok(plan) => self.become_policy(policy, plan, began)?,
+            Err(error) => {
+                self.stay(error.to_string());
+                return Ok(());
             }
         }
+        if !kept.is_empty() {
+            tracing::warn!("what needs a restart stays as it was until then: {}", kept.join(", "));
+        }
+        Ok(())
     }
 
-    async fn become_policy(&mut self, policy: Policy) -> anyhow::Result<()> {
-        let (policy, kept) = policy.fixed_as(&self.policy);
-        let began = Instant::now();
-        let plan = self.kernel.plan(&policy).await?;
+    /// Notes that the configuration stays as it was; files are opened anew in any case.
+    fn stay(&mut self, why: String) {
+        tracing::error!("the configuration stays as it was: {why}");
+        self.sinks.reopen();
+        self.reloads.failed(why);
+    }
+
+    fn become_policy(&mut self, policy: Policy, plan: Plan, began: Instant) -> Result<()> {
         let switched = self.kernel.switch(plan)?;
         self.clock = WallClock::now();
         let mut after = Vec::new();
@@ -82,11 +103,14 @@ impl Agent {
             self.engine.novelty(now(), &novelty, at);
         }
         self.interfaces.relearn(&self.kernel);
-        self.sinks.reconfigure(&policy.sinks, SINKS_END)?;
         self.policy = policy;
         tracing::info!("configuration read again: {}", crate::config::summary(&self.policy));
-        if !kept.is_empty() {
-            tracing::warn!("what needs a restart stays as it was until then: {}", kept.join(", "));
+        match self.sinks.reconfigure(&self.policy.sinks, SINKS_END) {
+            Ok(()) => self.reloads.succeeded(),
+            Err(error) => {
+                tracing::error!("a sink cannot be started: {error}; all else is as configured");
+                self.reloads.failed(format!("a sink cannot be started: {error}"));
+            }
         }
         Ok(())
     }

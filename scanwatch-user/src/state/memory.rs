@@ -74,7 +74,7 @@ impl Memory {
     }
 
     /// Writes everything, and returns once it is on disk, or that has failed.
-    pub async fn finish(mut self, engine: &Engine, spooled: impl Future<Output = bool> + Send + 'static) {
+    pub async fn finish(&mut self, engine: &Engine, spooled: impl Future<Output = bool> + Send + 'static) {
         if let Some(writing) = self.writing.take() {
             let _ = writing.await;
         }

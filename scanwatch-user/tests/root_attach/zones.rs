@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use scanwatch::kernel::{DrainedCell, Kernel, Mode};
+use scanwatch::policy::Policy;
 use scanwatch_common::abi::Side;
 
 use crate::build::{ether, ipv4, tcp};
@@ -68,6 +69,37 @@ fn each_table_that_replaces_another_is_whole() {
             kernel.run(&to(target)).expect("the program runs");
             assert_eq!(drained(&mut kernel), HashSet::from([(Side::External, zone)]), "round {round}");
         }
+    }
+}
+
+/// Zones and groups of drained cells.
+fn numbers(kernel: &mut Kernel) -> HashSet<(u8, u8)> {
+    let mut seen = HashSet::new();
+    kernel.drain(|cell| drop(seen.insert((cell.key.zone, cell.key.service)))).expect("the cells are drained");
+    seen
+}
+
+#[test]
+fn what_was_counted_before_another_policy_is_drained_by_the_old_numbers_and_what_comes_after_by_the_new() {
+    require_root();
+    let before = admitting();
+    let mut after = before.clone();
+    after.zones.reverse();
+    after.services.reverse();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let mut kernel = load(&before);
+    let zone = |policy: &Policy| policy.zone_of(IpAddr::from([172, 20, 0, 1]));
+    let group = |policy: &Policy| policy.service_table().tcp[445];
+    let target = ether().carry(ipv4([198, 51, 100, 9], [172, 20, 0, 1]).carry(tcp(40_000, 445)));
+    for policies in [[&before, &after], [&after, &before], [&before, &before]] {
+        kernel.run(&target).expect("the program runs");
+        let plan = runtime.block_on(kernel.plan(policies[1])).expect("there is room");
+        kernel.run(&target).expect("the program runs");
+        kernel.switch(plan).expect("the programs are told");
+        assert_eq!(numbers(&mut kernel), HashSet::from([(zone(policies[0]), group(policies[0]))]));
+        kernel.run(&target).expect("the program runs");
+        kernel.flip().expect("the copies are flipped");
+        assert_eq!(numbers(&mut kernel), HashSet::from([(zone(policies[1]), group(policies[1]))]));
     }
 }
 

@@ -174,6 +174,15 @@ impl Lab {
         }
     }
 
+    /// Another engine takes up what is written, as if it were of now.
+    pub fn take_up(&mut self, written: &str) {
+        let (state, now): (EngineState, _) =
+            (serde_json::from_str(written).unwrap(), Timestamp::from_ns(self.now_ns));
+        self.engine = Engine::new(Arc::new(policy()));
+        self.engine.set_interface(INTERFACE, "office0");
+        self.engine.restore(state.as_of(now), now);
+    }
+
     /// The agent goes on by another policy, and the kernel's tables with it.
     pub fn reload(&mut self, policy: &Policy) {
         self.settle();

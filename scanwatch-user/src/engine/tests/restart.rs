@@ -161,6 +161,23 @@ fn a_surge_goes_on_over_a_restart_as_one_incident() {
     assert!(records.windows(2).all(|pair| pair[0].1 + 1 == pair[1].1), "{records:?}");
 }
 
+/// What was written when the form was frozen. Where this cannot be taken up any more, upgrades end incidents: then the
+/// version in `state/file.rs` must change, and old files must be read by what knows their version.
+#[test]
+fn what_an_older_scanwatch_wrote_is_taken_up() {
+    let mut lab = Lab::new(policy());
+    lab.scan_ports(SCANNER, SERVER, 1..=30, 20.0);
+    let id = lab.the_detection().incident;
+    let written = include_str!("state_v1.json");
+    lab.take_up(written.trim_end());
+    lab.reload_tables(&policy());
+    lab.scan_ports(SCANNER, SERVER, 31..=60, 20.0);
+    lab.wait(100.0);
+    assert_eq!(of_one_incident(&lab).last(), Some(&(Action::Ended, 3)));
+    assert_eq!(lab.the_end().incident, id);
+    assert!((58..=62).contains(&lab.the_end().ports.rounded()), "{}", lab.the_end().reason);
+}
+
 /// Something that happens.
 #[derive(Clone, Debug)]
 enum Step {
