@@ -4,11 +4,14 @@
 mod support;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 use support::{LIMIT, RECORD_LIMIT, end, is_detected, watching};
 use xtask::lab::agent::binary;
@@ -148,6 +151,65 @@ fn a_second_agent_says_that_the_address_is_taken() -> Result<()> {
 }
 
 #[test]
+fn a_configuration_that_is_refused_shows_in_metrics_and_health_until_one_is_followed() -> Result<()> {
+    let lab = Lab::new()?;
+    let agent = listening(&lab)?;
+    let file = configuration(&lab)?;
+    let valid = fs::read_to_string(&file)?;
+    let successful = |wanted: bool| {
+        poll("the outcome of the reload", SOON, lab.stop(), || {
+            let value = sample(&text(&lab.router, "/metrics")?, "scanwatch_config_last_reload_successful")?;
+            Ok(((value > 0.5) == wanted).then_some(()))
+        })
+    };
+    successful(true)?;
+    fs::write(&file, format!("{valid}[limits]\nquiet = 60\n"))?;
+    agent.process().signal(Signal::SIGHUP)?;
+    successful(false)?;
+    let health = json(&lab.router, "/healthz")?;
+    assert_eq!(health["status"], "degraded");
+    let reason = health["reasons"][0].as_str().context("no reason")?;
+    assert!(reason.contains(":4: unknown key `quiet` in [limits]"), "{reason}");
+    fs::write(&file, valid)?;
+    agent.process().signal(Signal::SIGHUP)?;
+    successful(true)?;
+    let metrics = text(&lab.router, "/metrics")?;
+    assert!((sample(&metrics, "scanwatch_config_reload_failures_total")? - 1.0).abs() < 0.5);
+    assert!((sample(&metrics, "scanwatch_config_reloads_total")? - 1.0).abs() < 0.5);
+    end(agent)?;
+    Ok(())
+}
+
+/// The configuration file of the only agent of a lab.
+fn configuration(lab: &Lab) -> Result<PathBuf> {
+    for entry in fs::read_dir(lab.folder())? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            return Ok(path);
+        }
+    }
+    anyhow::bail!("no configuration in {}", lab.folder().display())
+}
+
+#[test]
+fn a_killed_agent_s_socket_is_replaced_and_an_ended_one_s_is_gone() -> Result<()> {
+    let lab = Lab::new()?;
+    let socket = lab.folder().join("api.sock");
+    let config = format!("[listen]\naddress = \"unix:{}\"\n", socket.display());
+    let killed = watching(Scanwatch::on(&lab).config(&config))?;
+    killed.process().signal(Signal::SIGKILL)?;
+    drop(killed);
+    assert!(socket.exists());
+    let agent = watching(Scanwatch::on(&lab).config(&config))?;
+    assert_eq!(fs::metadata(&socket)?.permissions().mode() & 0o777, 0o660);
+    let ask = format!("curl --silent --fail --unix-socket {} http://localhost/healthz", socket.display());
+    assert!(lab.router.run_line(&ask, SOON)?.stdout.contains("\"ok\""));
+    end(agent)?;
+    assert!(!socket.exists());
+    Ok(())
+}
+
+#[test]
 fn rules_do_as_their_tests_say_and_the_dashboard_asks_what_prometheus_understands() -> Result<()> {
     let rules = contrib("prometheus/scanwatch.rules.yml");
     promtool(&["check", "rules", &rules.to_string_lossy()])?;
@@ -231,7 +293,7 @@ fn top_shows_the_scanner_on_a_terminal_and_gives_the_terminal_back() -> Result<(
             type_keys(&keys, "q")?;
         } else {
             let pid = pid_of_top()?;
-            nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM)?;
+            kill(Pid::from_raw(pid), Signal::SIGTERM)?;
         }
         wait_until_shown("ended with 0")?;
         wait_until_shown("typing is echoed")?;

@@ -21,7 +21,7 @@ fn loopback_and_sockets_need_no_more_than_an_address() {
     assert_eq!(found, Listen { endpoint, group: None, expose: false });
     let found = parse(&full_example(), "office.toml").unwrap().listen.unwrap();
     let endpoint = Endpoint::Unix("/run/scanwatch/api.sock".into());
-    assert_eq!(found, Listen { endpoint, group: Some("adm".to_owned()), expose: false });
+    assert_eq!(found, Listen { endpoint, group: Some("scanwatch".to_owned()), expose: false });
 }
 
 #[test]
