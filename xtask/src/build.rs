@@ -13,10 +13,18 @@ use crate::workspace;
 ///
 /// The kernel toolchain has to be set up.
 pub fn build(release: bool) -> Result<PathBuf> {
+    build_with(release, &[])
+}
+
+/// The same with cargo features of the package, such as `kafka`.
+pub fn build_with(release: bool, features: &[String]) -> Result<PathBuf> {
     let mut cargo = workspace::cargo();
     cargo.args(["build", "--package", "scanwatch"]);
     if release {
         cargo.arg("--release");
+    }
+    if !features.is_empty() {
+        cargo.arg("--features").arg(features.join(","));
     }
     let status = cargo.status().context("cargo cannot be run")?;
     if !status.success() {

@@ -33,6 +33,9 @@ enum Command {
         /// With optimisation
         #[arg(long)]
         release: bool,
+        /// With what is left out otherwise, such as sinks of type "kafka"
+        #[arg(long, value_name = "NAME", value_delimiter = ',')]
+        features: Vec<String>,
     },
     /// Build scanwatch with optimisation, and run it
     Run {
@@ -69,7 +72,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Setup { kernel_toolchain } => setup::kernel_toolchain(kernel_toolchain).map(drop),
-        Command::Build { release } => build_and_say(release),
+        Command::Build { release, features } => build_and_say(release, &features),
         Command::Run { arguments } => setup::kernel_toolchain(None).and_then(|_| build::run(&arguments)),
         Command::Demo => setup_and_demo(),
         Command::Lab => setup_and_lab(),
@@ -106,9 +109,9 @@ fn setup_and_demo() -> Result<()> {
     demo::run()
 }
 
-fn build_and_say(release: bool) -> Result<()> {
+fn build_and_say(release: bool, features: &[String]) -> Result<()> {
     setup::kernel_toolchain(None)?;
-    let binary = build::build(release)?;
+    let binary = build::build_with(release, features)?;
     println!("{}", binary.display());
     Ok(())
 }

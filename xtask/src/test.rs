@@ -17,6 +17,9 @@ use crate::{build, tidy, workspace};
 /// The crates whose tests run on the host; the kernel crate's logic is tested in scanwatch-common.
 const KERNEL_CRATE: &str = "scanwatch-ebpf";
 
+/// Tests of what is built on demand: the test target, and the feature of scanwatch that it needs.
+const ON_DEMAND: [(&str, &str); 1] = [("kafka", "kafka")];
+
 /// The environment variable in which tests find the built scanwatch.
 pub const BINARY_VARIABLE: &str = "SCANWATCH_BIN";
 
@@ -75,6 +78,7 @@ fn tests(report: &mut Report, filter: Option<&str>) {
     if !without.is_empty() {
         report.step("tests", || cargo(test_command(&without, &binary).args(&filter)));
     }
+    on_demand(report, &filter);
     if with_root.is_empty() {
         return;
     }
@@ -87,6 +91,22 @@ fn tests(report: &mut Report, filter: Option<&str>) {
     report.step("root tests", || {
         cargo(test_command(&with_root, &binary).arg("--test-threads=1").args(&filter))
     });
+}
+
+/// What is not part of an ordinary build is looked at in a build of its own.
+fn on_demand(report: &mut Report, filter: &[&str]) {
+    for (target, feature) in ON_DEMAND {
+        report.step(&format!("tests with {feature}"), || {
+            setup::libraries_of_kafka()?;
+            let feature = format!("scanwatch/{feature}");
+            let chosen = ["--features", &feature, "--test", target];
+            if filter.is_empty() {
+                let lints = ["--lib", "--", "-D", "warnings"];
+                cargo(workspace::cargo().arg("clippy").args(chosen).args(lints))?;
+            }
+            cargo(workspace::cargo().args(["test", "--no-fail-fast"]).args(chosen).arg("--").args(filter))
+        });
+    }
 }
 
 /// One file of integration tests.
@@ -119,7 +139,9 @@ fn test_files() -> Result<Vec<TestFile>> {
         let entries =
             fs::read_dir(&folder).with_context(|| format!("{} cannot be read", folder.display()))?;
         for entry in entries {
-            if let Some(target) = test_target(&entry?.path()) {
+            if let Some(target) = test_target(&entry?.path())
+                && ON_DEMAND.iter().all(|(on_demand, _)| *on_demand != target)
+            {
                 files.push(TestFile { krate: krate.clone(), target });
             }
         }

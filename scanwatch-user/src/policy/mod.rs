@@ -17,9 +17,14 @@ pub use listen::{Endpoint, Listen};
 pub use network::Network;
 pub use role::{Role, RoleKind, Schedule};
 pub use sink::{
+    Address, BulkPlan, Credentials, Dialect, HeaderText, HecPlan, HttpPlan, HttpReceiver, Method, OtlpPlan,
+    WebhookPlan,
+};
+pub use sink::{
     ClientCertificate, Facility, FilePlan, Framing, HostPort, NatsLogin, NatsPlan, Secret, SinkPlan,
     SpoolPlan, SyslogAddress, SyslogPlan, TlsPlan, TransportPlan, WhenFull,
 };
+pub use sink::{KafkaPlan, SaslMechanism, SaslPlan};
 pub use thresholds::{BlockLimit, DistributedLimit, Limit, Sight, SurgeLimit, Thresholds, WaysInLimit};
 pub use zone_table::{TablePlace, ZonePrefix, ZoneTable};
 

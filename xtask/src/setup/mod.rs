@@ -6,6 +6,7 @@
 
 mod apt;
 mod debian;
+mod kafka;
 mod linker;
 mod musl;
 mod packager;
@@ -20,6 +21,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::ValueEnum;
 
+pub use kafka::libraries_of_kafka;
 pub use musl::{static_library, static_target};
 pub use packager::packager;
 pub use python::python;

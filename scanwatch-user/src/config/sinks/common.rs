@@ -29,12 +29,21 @@ pub fn secret(
 ) -> Result<Option<Secret>, Fault> {
     match (section.get(file_key), section.get(environment_key)) {
         (None, None) => Ok(None),
-        (Some(file), None) => path(&file).map(Secret::File).map(Some),
+        // What is wrong may be the secret itself, and is not repeated.
+        (Some(file), None) => match path(&file) {
+            Ok(path) => Ok(Some(Secret::File(path))),
+            Err(_) => Err(file.fault(format!(
+                "`{file_key}` is no absolute path; give that of a file with the secret, as \"/etc/scanwatch/secret\""
+            ))),
+        },
         (None, Some(name)) => {
-            const WANTED: &str = "the name of an environment variable";
-            let text = name.text(WANTED)?;
-            let fits = !text.is_empty() && !text.contains(['=', '\0']);
-            if fits { Ok(Some(Secret::Environment(text.to_owned()))) } else { Err(name.expected(WANTED)) }
+            let text = name.text("the name of an environment variable").unwrap_or_default();
+            if text.is_empty() || text.contains(['=', '\0']) {
+                return Err(name.fault(format!(
+                    "`{environment_key}` is no name of an environment variable; give that of the one with the secret"
+                )));
+            }
+            Ok(Some(Secret::Environment(text.to_owned())))
         }
         (Some(_), Some(name)) => {
             Err(name.fault(format!("`{file_key}` and `{environment_key}` are both given; keep one of them")))

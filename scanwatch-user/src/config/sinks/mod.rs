@@ -2,6 +2,8 @@
 
 mod common;
 mod file;
+mod http;
+mod kafka;
 mod nats;
 mod syslog;
 
@@ -27,11 +29,14 @@ const SPOOL_MIB: (u64, u64) = (1, 1 << 20);
 type Read = fn(&Section) -> Result<TransportPlan, Fault>;
 
 /// Every type: its name, its keys, and how they are read.
-const TYPES: [(&str, &[&str], Read); 4] = [
+const TYPES: [(&str, &[&str], Read); 7] = [
     ("stdout", &[], |_| Ok(TransportPlan::Stdout)),
     ("file", file::KEYS, file::plan),
     ("syslog", syslog::KEYS, syslog::plan),
     ("nats", nats::KEYS, nats::plan),
+    ("http", http::KEYS, http::plan),
+    ("otlp", http::OTLP_KEYS, http::otlp),
+    ("kafka", kafka::KEYS, kafka::plan),
 ];
 
 /// Reads the `[[sink]]` sections; none given means none returned.
@@ -70,11 +75,13 @@ fn sink(section: &Section, seen: &mut BTreeMap<String, usize>) -> Result<SinkPla
     if let Some(value) = section.get("when_full") {
         spool.when_full = value.choice(&WHEN_FULL)?;
     }
+    let transport = read(section)?;
     Ok(SinkPlan {
         name: name.to_owned(),
         format: format.unwrap_or_default(),
-        template: None,
+        // No other type has that key.
+        template: http::template(section)?,
         spool,
-        transport: read(section)?,
+        transport,
     })
 }

@@ -1,12 +1,19 @@
 //! Where alerts go: what a `[[sink]]` says.
 
 mod file;
+mod http;
+mod kafka;
 mod nats;
 mod secret;
 mod syslog;
 mod tls;
 
 pub use file::FilePlan;
+pub use http::{
+    Address, BulkPlan, Credentials, Dialect, HeaderText, HecPlan, HttpPlan, HttpReceiver, Method, OtlpPlan,
+    WebhookPlan,
+};
+pub use kafka::{KafkaPlan, SaslMechanism, SaslPlan};
 pub use nats::{NatsLogin, NatsPlan};
 pub use secret::Secret;
 pub use syslog::{Facility, Framing, HostPort, SyslogAddress, SyslogPlan};
@@ -66,6 +73,13 @@ pub enum TransportPlan {
     Syslog(SyslogPlan),
     /// JetStream.
     Nats(NatsPlan),
+    /// A receiver by HTTP: Splunk, Elasticsearch, a webhook.
+    Http(HttpPlan),
+    /// A receiver of OpenTelemetry's logs.
+    Otlp(OtlpPlan),
+    /// A topic of a Kafka cluster.
+    #[cfg(feature = "kafka")]
+    Kafka(KafkaPlan),
 }
 
 impl TransportPlan {
@@ -77,6 +91,10 @@ impl TransportPlan {
             Self::File(_) => "file",
             Self::Syslog(_) => "syslog",
             Self::Nats(_) => "nats",
+            Self::Http(_) => "http",
+            Self::Otlp(_) => "otlp",
+            #[cfg(feature = "kafka")]
+            Self::Kafka(_) => "kafka",
         }
     }
 }

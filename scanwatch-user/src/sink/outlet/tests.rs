@@ -76,7 +76,7 @@ impl Transport for Wire {
 
     fn deliver<'a>(&'a mut self, batch: &'a [Envelope]) -> BoxFuture<'a, Receipt> {
         Box::pin(async move {
-            let mut taken = |count: usize| lock(&self.0.taken).extend_from_slice(&batch[..count]);
+            let taken = |count: usize| lock(&self.0.taken).extend_from_slice(&batch[..count]);
             let does = lock(&self.0.script).pop_front();
             match does {
                 None => {

@@ -38,7 +38,7 @@ fn drained(spool: &mut Spool) -> Vec<Envelope> {
     }
 }
 
-fn segments(folder: &Path) -> Vec<std::path::PathBuf> {
+fn segments(folder: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_some_and(|end| end == "seg"));
     paths.sort();

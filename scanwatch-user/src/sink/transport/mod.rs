@@ -13,10 +13,15 @@ use crate::policy::{SinkPlan, TransportPlan};
 pub use lines::Lines;
 
 mod file;
+mod http;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod lines;
 mod nats;
 mod syslog;
 pub mod tls;
+
+pub(crate) use http::{header_name, header_value, parse_proxy, parse_url};
 
 /// The transport of a sink. Nothing is opened yet: what is missing shows at the first delivery, and is tried again.
 #[must_use]
@@ -26,6 +31,10 @@ pub fn of(plan: &SinkPlan) -> Box<dyn Transport> {
         TransportPlan::File(file) => Box::new(file::File::new(file.clone())),
         TransportPlan::Nats(nats) => Box::new(nats::Nats::new(nats.clone())),
         TransportPlan::Syslog(syslog) => Box::new(syslog::Syslog::new(syslog.clone())),
+        TransportPlan::Http(http) => Box::new(http::http(plan, http)),
+        TransportPlan::Otlp(otlp) => Box::new(http::otlp(otlp)),
+        #[cfg(feature = "kafka")]
+        TransportPlan::Kafka(kafka) => Box::new(kafka::Kafka::new(kafka.clone())),
     }
 }
 
@@ -39,6 +48,10 @@ pub fn check(plan: &SinkPlan) -> Result<(), String> {
         TransportPlan::File(plan) => file::check(plan),
         TransportPlan::Nats(plan) => nats::check(plan),
         TransportPlan::Syslog(plan) => syslog::check(plan),
+        TransportPlan::Http(plan) => http::check(&plan.receiver),
+        TransportPlan::Otlp(plan) => http::check(&plan.receiver),
+        #[cfg(feature = "kafka")]
+        TransportPlan::Kafka(plan) => kafka::check(plan),
     }
 }
 
