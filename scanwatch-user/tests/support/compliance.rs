@@ -116,7 +116,9 @@ impl<R: Receiver> Trial<'_, R> {
     fn publish(&mut self, sinks: &Outlets, count: usize) -> Vec<String> {
         let new: Vec<Record> = self.records.drain(..count).collect();
         let ids: Vec<String> = new.iter().map(|record| Message::from(record).id()).collect();
-        new.into_iter().for_each(|record| sinks.publish(record));
+        for record in new {
+            sinks.publish(record);
+        }
         self.expected.extend_from_slice(&ids);
         ids
     }

@@ -162,6 +162,10 @@ fn what_no_receiver_by_http_can_be_is_refused_with_its_line() {
             ),
         ],
     );
+}
+
+#[test]
+fn what_no_webhook_can_be_is_refused_with_its_line() {
     refuses(
         WEBHOOK,
         &[

@@ -115,7 +115,8 @@ impl Outlet {
         };
         let folder = spools.map(|spools| spools.join(&plan.name));
         std::thread::Builder::new().name(format!("sink-{}", plan.name)).spawn(move || {
-            let worker = Worker::new(transport, plan, folder, observer, pace, meter, missed, closed);
+            let worker =
+                Worker::new(transport, plan, folder.as_deref(), observer, pace, meter, missed, closed);
             runtime.block_on(worker.run(receiver));
             // A write that blocks must not keep the process from ending.
             runtime.shutdown_background();
@@ -186,12 +187,13 @@ impl Outlets {
     }
 
     fn add(&mut self, plan: &SinkPlan) -> io::Result<()> {
-        self.start_one(plan.clone(), self.spools.clone())
+        let spools = self.spools.clone();
+        self.start_one(plan.clone(), spools.as_deref())
     }
 
-    fn start_one(&mut self, plan: SinkPlan, spools: Option<PathBuf>) -> io::Result<()> {
+    fn start_one(&mut self, plan: SinkPlan, spools: Option<&Path>) -> io::Result<()> {
         let closed = Arc::clone(&self.closed);
-        self.all.push(Outlet::start(plan, spools.as_deref(), self.observer.clone(), self.pace, closed)?);
+        self.all.push(Outlet::start(plan, spools, self.observer.clone(), self.pace, closed)?);
         Ok(())
     }
 

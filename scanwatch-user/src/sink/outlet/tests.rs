@@ -137,6 +137,12 @@ fn records(count: u32) -> Vec<Arc<Record>> {
     (1..=count).map(number).collect()
 }
 
+fn publish(outlet: &Outlet, records: &[Arc<Record>]) {
+    for record in records {
+        outlet.publish(Arc::clone(record));
+    }
+}
+
 fn ids(records: &[Arc<Record>]) -> Vec<String> {
     records.iter().map(|record| super::super::Message::from(&**record).id()).collect()
 }
@@ -155,7 +161,7 @@ async fn messages_arrive_once_each_and_in_order() {
     let receiver = Arc::new(Receiver::default());
     let outlet = start(&receiver, None, SpoolPlan::default());
     let records = records(100);
-    records.iter().for_each(|record| outlet.publish(Arc::clone(record)));
+    publish(&outlet, &records);
     assert_eq!(receiver.wait_for(100).await, ids(&records));
     let meter = Arc::clone(&outlet.meter);
     end(outlet).await;
@@ -176,7 +182,7 @@ async fn an_outage_is_waited_for_and_what_was_not_taken_is_sent_again_and_nothin
     ]);
     let outlet = start(&receiver, None, SpoolPlan::default());
     let records = records(20);
-    records.iter().for_each(|record| outlet.publish(Arc::clone(record)));
+    publish(&outlet, &records);
     let mut found = receiver.wait_for(20).await;
     found.sort();
     let mut expected = ids(&records);
@@ -211,7 +217,7 @@ async fn what_the_receiver_refuses_is_put_aside_with_its_reason_and_the_rest_goe
     receiver.script([Does::Says(Receipt { fates: vec![refused("no such field")], outage: None })]);
     let outlet = start(&receiver, Some(folder.path()), SpoolPlan::default());
     let records = records(3);
-    records.iter().for_each(|record| outlet.publish(Arc::clone(record)));
+    publish(&outlet, &records);
     assert_eq!(receiver.wait_for(2).await, ids(&records)[1..]);
     assert_eq!(outlet.meter.reading().refused, 1);
     end(outlet).await;
@@ -233,7 +239,7 @@ async fn a_restart_in_mid_batch_loses_nothing_and_keeps_identities() {
     receiver.script(vec![Does::Says(Receipt::interrupted(0, Outage::new("down"))); 1_000]);
     let outlet = start(&receiver, Some(folder.path()), SpoolPlan::default());
     let records = records(50);
-    records.iter().for_each(|record| outlet.publish(Arc::clone(record)));
+    publish(&outlet, &records);
     receiver.wait_for(1).await;
     end(outlet).await;
     assert!(receiver.ids().len() <= 4);
@@ -252,7 +258,7 @@ async fn what_a_full_spool_dropped_is_told_downstream_once_the_way_is_free() {
         receiver.script(vec![Does::Says(Receipt::interrupted(0, Outage::new("down"))); 1_000_000]);
         let outlet = start(&receiver, None, SpoolPlan { bytes_max: 20_000, when_full });
         let records = records(100);
-        records.iter().for_each(|record| outlet.publish(Arc::clone(record)));
+        publish(&outlet, &records);
         assert!(outlet.barrier().await.is_ok());
         lock(&receiver.script).clear();
         let end_at = Instant::now() + PATIENCE;

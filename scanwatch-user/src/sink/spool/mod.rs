@@ -149,7 +149,7 @@ impl Spool {
             return false;
         };
         if self.disk.is_some() && self.unload(now) {
-            match self.to_disk(self.next, &record, now) {
+            match self.write(self.next, &record, now) {
                 Ok(true) => {
                     self.next += 1;
                     return true;
@@ -161,7 +161,7 @@ impl Spool {
                 Err(error) => self.is_broken(&error),
             }
         }
-        self.to_memory(envelope, now)
+        self.hold(envelope, now)
     }
 
     /// The first messages that wait, with their numbers, of no more than `bytes` of payload unless the first alone is larger.
@@ -246,7 +246,7 @@ impl Spool {
             let (number, length) = (*number, envelope.payload.len() as u64);
             // It was encoded before it came here.
             let Some(record) = codec::encode(envelope) else { return false };
-            match self.to_disk(number, &record, now) {
+            match self.write(number, &record, now) {
                 Ok(true) => {
                     self.memory.pop_front();
                     self.memory_bytes -= length;
@@ -262,7 +262,7 @@ impl Spool {
     }
 
     /// Writes a record. False where the limit leaves no room for it; an error where the disk does not take it.
-    fn to_disk(&mut self, number: u64, record: &[u8], now: Timestamp) -> io::Result<bool> {
+    fn write(&mut self, number: u64, record: &[u8], now: Timestamp) -> io::Result<bool> {
         loop {
             let Some(disk) = &mut self.disk else { return Ok(false) };
             if disk.append(number, record)? {
@@ -291,7 +291,7 @@ impl Spool {
         self.entry.acknowledged = self.entry.acknowledged.max(first);
     }
 
-    fn to_memory(&mut self, envelope: Envelope, now: Timestamp) -> bool {
+    fn hold(&mut self, envelope: Envelope, now: Timestamp) -> bool {
         let limit = match (&self.disk, &self.trouble) {
             (None, None) => self.plan.bytes_max,
             _ => (self.plan.bytes_max / MEMORY_PART).min(MEMORY_BYTES_MAX),

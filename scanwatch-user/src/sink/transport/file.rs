@@ -59,13 +59,12 @@ impl File {
             closed => closed.insert(Open::append(&self.plan.path)?),
         };
         let written = open.file.write_all(&lines).and_then(|()| open.file.sync_data());
-        match written {
-            Ok(()) => open.bytes += lines.len() as u64,
-            Err(_) => {
-                // Half a line is no message: what was not written as a whole is taken back, and written again.
-                let _ = open.file.set_len(open.bytes);
-                self.open = None;
-            }
+        if written.is_ok() {
+            open.bytes += lines.len() as u64;
+        } else {
+            // Half a line is no message: what was not written as a whole is taken back, and written again.
+            let _ = open.file.set_len(open.bytes);
+            self.open = None;
         }
         written
     }

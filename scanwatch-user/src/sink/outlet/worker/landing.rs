@@ -36,7 +36,7 @@ impl Worker {
             self.backoff = backoff(self.pace);
         }
         match outage {
-            Some(outage) => self.wait(outage),
+            Some(outage) => self.wait(&outage),
             None => self.got_through(),
         }
     }
@@ -105,7 +105,7 @@ impl Worker {
         }
     }
 
-    fn wait(&mut self, outage: Outage) {
+    fn wait(&mut self, outage: &Outage) {
         self.is_free = false;
         let pause = self.backoff.next().unwrap_or(self.pace.backoff_max);
         let pause = outage.retry_after.map_or(pause, |asked| asked.min(RETRY_AFTER_MAX).max(pause));

@@ -3,7 +3,7 @@
 mod landing;
 
 use std::future::pending;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -32,6 +32,18 @@ enum Load {
     Announcement(Envelope),
 }
 
+/// What is to be done to the transport before the next delivery.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Renewal {
+    /// Nothing.
+    #[default]
+    None,
+    /// What may have been moved aside is opened anew.
+    Reopen,
+    /// The plan has changed: another takes its place.
+    Another,
+}
+
 /// A delivery: the transport comes back with what became of it.
 type Flight = BoxFuture<'static, (Box<dyn Transport>, Load, Receipt)>;
 
@@ -55,9 +67,7 @@ pub(in crate::sink::outlet) struct Worker {
     /// The running loss of messages was logged.
     told_dropped: bool,
     sync_due: Option<Instant>,
-    reopen: bool,
-    /// The plan has changed, and the transport has not yet.
-    replace: bool,
+    renewal: Renewal,
     closing: Option<Instant>,
     meter: Arc<Meter>,
     missed: Arc<AtomicU64>,
@@ -69,18 +79,18 @@ impl Worker {
     pub fn new(
         transport: Box<dyn Transport>,
         plan: SinkPlan,
-        folder: Option<PathBuf>,
+        folder: Option<&Path>,
         observer: Observer,
         pace: Pace,
         meter: Arc<Meter>,
         missed: Arc<AtomicU64>,
         closed: Arc<Notify>,
     ) -> Self {
-        let spool = match &folder {
+        let spool = match folder {
             Some(folder) => Spool::open(folder, plan.spool, now()),
             None => Spool::in_memory(plan.spool),
         };
-        let dead_letters = folder.as_deref().map(DeadLetters::in_folder);
+        let dead_letters = folder.map(DeadLetters::in_folder);
         let at_once = Instant::now();
         Self {
             plan,
@@ -96,8 +106,7 @@ impl Worker {
             may_announce: at_once,
             told_dropped: false,
             sync_due: None,
-            reopen: false,
-            replace: false,
+            renewal: Renewal::None,
             closing: None,
             meter,
             missed,
@@ -171,11 +180,11 @@ impl Worker {
             Command::Become(plan) => {
                 self.spool.set_plan(plan.spool);
                 self.meter.set_transport(plan.transport.name());
-                self.replace = true;
+                self.renewal = Renewal::Another;
                 self.plan = *plan;
                 self.not_before = Instant::now();
             }
-            Command::Reopen => self.reopen = true,
+            Command::Reopen => self.renewal = self.renewal.max(Renewal::Reopen),
             Command::Close(limit) => self.closing = Some(Instant::now() + limit),
         }
     }
@@ -199,12 +208,13 @@ impl Worker {
         }
         let load = self.load()?;
         let mut transport = self.transport.take()?;
-        if std::mem::take(&mut self.replace) {
-            let _ = timeout(GOODBYE, transport.close()).await;
-            transport = transport::of(&self.plan);
-        }
-        if std::mem::take(&mut self.reopen) {
-            transport.reopen().await;
+        match std::mem::take(&mut self.renewal) {
+            Renewal::None => {}
+            Renewal::Reopen => transport.reopen().await,
+            Renewal::Another => {
+                let _ = timeout(GOODBYE, transport.close()).await;
+                transport = transport::of(&self.plan);
+            }
         }
         let limit = transport.batch_max().timeout;
         Some(Box::pin(async move {
