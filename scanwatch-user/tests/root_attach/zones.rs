@@ -75,7 +75,10 @@ fn each_table_that_replaces_another_is_whole() {
 /// Zones and groups of drained cells.
 fn numbers(kernel: &mut Kernel) -> HashSet<(u8, u8)> {
     let mut seen = HashSet::new();
-    kernel.drain(|cell| drop(seen.insert((cell.key.zone, cell.key.service)))).expect("the cells are drained");
+    let take = |cell: DrainedCell| {
+        seen.insert((cell.key.zone, cell.key.service));
+    };
+    kernel.drain(take).expect("the cells are drained");
     seen
 }
 

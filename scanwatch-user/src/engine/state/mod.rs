@@ -30,9 +30,10 @@ use super::window::Window;
 use super::world::World;
 use crate::policy::Treatment;
 
-/// Sources that are remembered besides those of incidents, and pairs of all together: some 30 MB as they are written.
-const SOURCES_MAX: usize = 8_192;
-const PAIRS_MAX: usize = 131_072;
+/// Sources that are remembered besides those of incidents, and pairs of all together: some 25 MB as they are written, and
+/// some 40 ms to copy.
+const SOURCES_MAX: usize = 4_096;
+const PAIRS_MAX: usize = 65_536;
 
 /// How much is remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -325,7 +325,7 @@ fn beyond_the_limit_scans_are_counted_once_each_and_not_recorded() {
 }
 
 /// So many machines scan, each for a minute, begun at the same time.
-fn outbreak(lab: &mut Lab, machines: u16) {
+pub fn outbreak(lab: &mut Lab, machines: u16) {
     for n in 0..30 {
         for source in 1..=machines {
             lab.ether = super::build::ether().from([2, 0, 0, 1, 0, source as u8]);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use super::incidents::outbreak;
 use super::lab::{Lab, host_in, policy};
 use crate::engine::{Action, IncidentEvent};
 use crate::policy::{Policy, Role, RoleKind, Treatment, Zone};
@@ -159,6 +160,22 @@ fn a_surge_goes_on_over_a_restart_as_one_incident() {
     assert_eq!(records.first(), Some(&(Action::Detected, 1)), "{records:?}");
     assert_eq!(records.last().map(|record| record.0), Some(Action::Ended), "{records:?}");
     assert!(records.windows(2).all(|pair| pair[0].1 + 1 == pair[1].1), "{records:?}");
+}
+
+#[test]
+fn a_flood_goes_on_over_restarts_under_its_identity_and_each_scan_of_it_gets_its_incident() {
+    let mut few = policy();
+    few.limits.incidents_per_minute = 10;
+    let mut lab = Lab::new(few.clone());
+    for _ in 0..3 {
+        outbreak(&mut lab, 25);
+        lab.restart(&few, 1.0);
+    }
+    lab.wait(200.0);
+    assert_eq!(lab.snapshots(Action::Detected).len(), 25);
+    let told: Vec<_> = lab.floods.iter().map(|flood| (flood.action, flood.sequence)).collect();
+    assert_eq!(told, [(Action::Detected, 1), (Action::Updated, 2), (Action::Ended, 3)]);
+    assert!(lab.floods.iter().all(|flood| flood.id == lab.floods[0].id));
 }
 
 /// What was written when the form was frozen. Where this cannot be taken up any more, upgrades end incidents: then the
