@@ -14,7 +14,7 @@ use scanwatch_common::sighting::Workspace;
 use scanwatch_common::sketch::{DoorSet, FirstContact, FlowLine, IndexLine, PortSketch};
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use crate::policy::{Policy, TablePlace, ZonePrefix, ZoneTable};
+use crate::policy::{TablePlace, ZonePrefix, ZoneTable};
 
 /// What host tables may hold, internal sources first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,16 +76,6 @@ impl Cells {
 }
 
 impl HostTables {
-    /// Empty tables as the kernel's are under this policy.
-    #[must_use]
-    pub fn under(policy: &Policy) -> Self {
-        let limits = &policy.limits;
-        let settings = policy.settings();
-        let cells_max = [limits.cells_internal as usize, limits.cells_external as usize];
-        let capacity = Capacity { cells_max, ..Capacity::DEFAULT };
-        Self::new(settings, &policy.zone_prefixes(), policy.service_table(), capacity)
-    }
-
     /// Empty tables. Where networks nest, the longest prefix decides.
     #[must_use]
     pub fn new(

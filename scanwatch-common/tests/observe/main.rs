@@ -7,14 +7,12 @@ mod build;
 mod host_tables;
 #[path = "../packets/mod.rs"]
 mod packets;
-#[path = "../../../scanwatch-user/src/policy/mod.rs"]
-#[allow(
-    clippy::trivially_copy_pass_by_ref,
-    dead_code,
-    unused_imports,
-    reason = "the tables in memory can be made from a configuration, which no test here has"
-)]
-mod policy;
+#[path = "../../../scanwatch-user/src/policy/zone_table.rs"]
+#[allow(clippy::trivially_copy_pass_by_ref, dead_code, reason = "the agent uses the rest")]
+mod zone_table;
+
+/// Where the tables in memory look for what makes a table of zones.
+use zone_table as policy;
 
 mod admission;
 mod answers;

@@ -7,7 +7,7 @@ use scanwatch_common::ports::PortKey;
 use scanwatch_common::sketch::PortSketch;
 
 use super::plane::DataPlane;
-use crate::host_tables::HostTables;
+use crate::host_tables::{Capacity, HostTables};
 use crate::kernel::KernelError;
 use crate::policy::Policy;
 
@@ -20,7 +20,11 @@ impl HostPlane {
     /// A data plane that has seen nothing.
     #[must_use]
     pub fn new(policy: &Policy) -> Self {
-        Self { tables: HostTables::under(policy) }
+        let limits = &policy.limits;
+        let cells_max = [limits.cells_internal as usize, limits.cells_external as usize];
+        let capacity = Capacity { cells_max, ..Capacity::DEFAULT };
+        let (zones, services) = (policy.zone_prefixes(), policy.service_table());
+        Self { tables: HostTables::new(policy.settings(), &zones, services, capacity) }
     }
 }
 
