@@ -1,6 +1,8 @@
 //! Where messages go, and in which form.
 //!
-//!     record → message → form → spool → transport → receiver
+//! ```text
+//! record → message → form → spool → transport → receiver
+//! ```
 //!
 //! The forms are in [`format`], the ways to a receiver in [`transport`]. A sink is one form and one way.
 
