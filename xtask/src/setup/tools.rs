@@ -52,6 +52,7 @@ pub const TOOLS: &[Tool] = &[
     tool("nats-server", "nats-server", "a receiver with streams"),
     tool("promtool", "prometheus", "reads metrics and alerting rules, as Prometheus does"),
     tool("script", "bsdutils", "a terminal for the live view"),
+    tool("bpftool", "bpftool", "says what the kernel still holds of a scanwatch that has ended"),
     tool("tcpdump", "tcpdump", "says what was really on the wire when a test fails"),
 ];
 
