@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::Parser;
 use scanwatch::app;
 use scanwatch::cli::{self, Cli, Command, ReplayArgs, RunArgs, TopArgs};
@@ -49,7 +49,7 @@ fn run(args: &RunArgs) -> anyhow::Result<()> {
     let policy = args.policy()?;
     let directory = state_directory(&policy)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let statistics = runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let shutdown = async {
@@ -64,9 +64,13 @@ fn run(args: &RunArgs) -> anyhow::Result<()> {
         Box::pin(app::run(setup, shutdown)).await
     })?;
     if args.stats {
-        eprintln!("{}", serde_json::json!({ "stats": statistics }));
+        eprintln!("{}", serde_json::json!({ "stats": ended.statistics }));
     }
-    Ok(())
+    match ended.lost {
+        0 => Ok(()),
+        1 => bail!("1 message was not delivered and is lost; the log says why"),
+        lost => bail!("{lost} messages were not delivered and are lost; the log says why, sink by sink"),
+    }
 }
 
 /// What reads the configuration file again, where there is one.

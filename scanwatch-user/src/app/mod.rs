@@ -57,6 +57,15 @@ pub struct FinalStatistics {
     pub configuration: Option<ReloadStatus>,
 }
 
+/// What an agent leaves.
+#[derive(Debug)]
+pub struct Ended {
+    /// What was counted.
+    pub statistics: FinalStatistics,
+    /// Messages that no sink delivered and that are kept nowhere.
+    pub lost: u64,
+}
+
 /// What an agent is given.
 pub struct Setup {
     /// What the operator wants.
@@ -74,7 +83,7 @@ pub type Reread = Box<dyn Fn() -> Result<Policy, ConfigError>>;
 
 /// Watches the policy's interfaces until `shutdown` completes or nobody takes records any more; then detaches, and returns
 /// what was counted. Open incidents are ended, where no memory outlives the process.
-pub async fn run(setup: Setup, shutdown: impl Future<Output = ()>) -> Result<FinalStatistics> {
+pub async fn run(setup: Setup, shutdown: impl Future<Output = ()>) -> Result<Ended> {
     // Before anything else: unheard, the signal ends the process.
     let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
     // Before anything is loaded: what is in the way is said at once.
@@ -254,7 +263,7 @@ impl Agent {
     }
 
     /// Detaching and the last drain; then open incidents are remembered, or else ended.
-    async fn finish(mut self) -> Result<FinalStatistics> {
+    async fn finish(mut self) -> Result<Ended> {
         self.interfaces.close(&mut self.kernel);
         // Twice: what was counted since the last flip, and what running programs wrote to the copy before.
         self.drain()?;
@@ -268,12 +277,13 @@ impl Agent {
             self.publish(records);
         }
         let packets = self.kernel.counters()?;
-        self.sinks.close(SINKS_END).await;
-        Ok(FinalStatistics {
+        let lost = self.sinks.close(SINKS_END).await;
+        let statistics = FinalStatistics {
             packets: packets.iter().map(|(counter, n)| (counter.name().to_owned(), (*n).into())).collect(),
             engine: self.engine.statistics(),
             configuration: Some(self.reloads),
-        })
+        };
+        Ok(Ended { statistics, lost })
     }
 }
 

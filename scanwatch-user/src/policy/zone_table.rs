@@ -197,6 +197,8 @@ fn without_idle(networks: &[ZonePrefix]) -> Vec<ZonePrefix> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -263,9 +265,11 @@ mod tests {
 
     fn network(text: &str, zone: u8) -> ZonePrefix {
         let (address, prefix) = text.split_once('/').unwrap();
-        let network =
-            crate::policy::Network { address: address.parse().unwrap(), prefix: prefix.parse().unwrap() };
-        network.in_zone(zone)
+        let prefix: u8 = prefix.parse().unwrap();
+        match address.parse().unwrap() {
+            IpAddr::V4(v4) => ZonePrefix { network: mapped(v4.octets()), prefix: prefix + V4_BITS, zone },
+            IpAddr::V6(v6) => ZonePrefix { network: v6.octets(), prefix, zone },
+        }
     }
 
     fn zone_in(networks: &[(&str, u8)], address: &str) -> u8 {

@@ -58,6 +58,10 @@ pub struct Replayed {
     pub is_open: bool,
 }
 
+/// What is said where records do not get through, before the reason.
+const NOT_WRITTEN: &str =
+    "a record cannot be written; see where standard output goes, and whether there is room";
+
 /// Replays one capture, and writes its records as they arise.
 ///
 /// # Errors
@@ -97,7 +101,7 @@ fn replay(
     let (mut is_open, fault) = played.with_context(|| input.to_string())?;
     timeline.finish().with_context(|| input.to_string())?;
     is_open = is_open && write(&timeline.take_events(), sink, progress)?;
-    sink.flush().context("cannot write the last records")?;
+    sink.flush().context(NOT_WRITTEN)?;
     Ok(Replayed {
         statistics: Some(statistics(&timeline)?),
         fault,
@@ -136,7 +140,7 @@ fn write(events: &[Record], sink: &mut dyn Sink, progress: &mut Progress) -> Res
         progress.clear();
     }
     for event in events {
-        if !sink.write(event).context("cannot write a record")? {
+        if !sink.write(event).context(NOT_WRITTEN)? {
             return Ok(false);
         }
     }

@@ -193,7 +193,7 @@ fn the_topic_of_the_example_is_read_and_what_is_not_said_has_a_default() {
         example.split("\n\n").find(|paragraph| paragraph.contains("\n#type = \"kafka\"")).unwrap();
     let settings =
         paragraph.lines().filter_map(|line| line.strip_prefix('#').filter(|line| !line.starts_with(' ')));
-    let text: String = settings.map(|line| format!("{line}\n")).collect();
+    let text = settings.collect::<Vec<_>>().join("\n");
     let plan = |text: &str| match config::parse(text, "test.toml").unwrap().sinks.remove(0).transport {
         TransportPlan::Kafka(plan) => plan,
         other => panic!("{other:?}"),

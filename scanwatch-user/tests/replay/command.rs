@@ -234,3 +234,15 @@ fn a_reader_that_goes_away_is_no_error() {
     assert!(output.status.success());
     assert_eq!(stderr(&output), "");
 }
+
+#[test]
+fn a_full_disk_under_standard_output_is_an_error() {
+    let folder = Folder::new();
+    let scan = folder.file("scan.pcap", &scan_by("10.1.0.66"));
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = command().arg(&scan).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let sentence = "a record cannot be written; see where standard output goes, and whether there is room: No space left \
+                    on device (os error 28)\n";
+    assert!(stderr(&output).ends_with(sentence), "{}", stderr(&output));
+}

@@ -45,6 +45,7 @@ pub fn plan(section: &Section) -> Result<TransportPlan, Fault> {
 }
 
 #[cfg(feature = "kafka")]
+#[expect(clippy::unnecessary_wraps, reason = "without the feature it is an error")]
 fn built(_: &Section, plan: KafkaPlan) -> Result<TransportPlan, Fault> {
     Ok(TransportPlan::Kafka(plan))
 }

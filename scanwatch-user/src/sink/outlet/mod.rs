@@ -76,7 +76,8 @@ pub struct Outlet {
     /// Records the channel had no room for, which the thread counts as dropped.
     missed: Arc<AtomicU64>,
     meter: Arc<Meter>,
-    ended: oneshot::Receiver<()>,
+    /// Told how many messages were lost at the end.
+    ended: oneshot::Receiver<u64>,
 }
 
 impl Outlet {
@@ -117,10 +118,10 @@ impl Outlet {
         std::thread::Builder::new().name(format!("sink-{}", plan.name)).spawn(move || {
             let worker =
                 Worker::new(transport, plan, folder.as_deref(), observer, pace, meter, missed, closed);
-            runtime.block_on(worker.run(receiver));
+            let lost = runtime.block_on(worker.run(receiver));
             // A write that blocks must not keep the process from ending.
             runtime.shutdown_background();
-            let _ = end.send(());
+            let _ = end.send(lost);
         })?;
         Ok(outlet)
     }
@@ -268,18 +269,24 @@ impl Outlets {
         }
     }
 
-    /// Delivers what can be delivered at once, for `limit` at most, and ends.
-    pub async fn close(self, limit: Duration) {
+    /// Delivers what can be delivered at once, for `limit` at most, and ends. How many messages were not delivered and are
+    /// kept nowhere: those of sinks without a spool on disk.
+    pub async fn close(self, limit: Duration) -> u64 {
         for outlet in &self.all {
             // Behind whatever waits in the channel, for which there is time.
             let _ = tokio::time::timeout(limit, outlet.commands.send(Command::Close(limit))).await;
         }
-        let all = async {
-            for outlet in self.all {
-                let _ = outlet.ended.await;
-            }
-        };
         // Good-byes take a moment of their own.
-        let _ = tokio::time::timeout(limit + worker::GOODBYE * 2, all).await;
+        let end = tokio::time::Instant::now() + limit + worker::GOODBYE * 2;
+        let mut lost = 0;
+        for outlet in self.all {
+            let meter = outlet.meter;
+            // One that does not end has said how much waits.
+            lost += match tokio::time::timeout_at(end, outlet.ended).await {
+                Ok(Ok(lost)) => lost,
+                _ => meter.queued.load(Ordering::Relaxed),
+            };
+        }
+        lost
     }
 }

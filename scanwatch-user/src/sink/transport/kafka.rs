@@ -12,6 +12,7 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext as _, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::metadata::MetadataTopic;
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
 
 use super::{BatchMax, Fate, Outage, Receipt, Transport, tls};
@@ -202,7 +203,7 @@ impl Transport for Kafka {
             let answer = tokio::task::spawn_blocking(question).await.unwrap_or(Err(KafkaError::Canceled));
             let answer = answer.map_err(|error| self.outage(&error))?;
             let topic = answer.topics().first();
-            if let Some(error) = topic.and_then(|topic| topic.error()) {
+            if let Some(error) = topic.and_then(MetadataTopic::error) {
                 return Err(self.outage(&KafkaError::MetadataFetch(error.into())));
             }
             let partitions = topic.map_or(0, |topic| topic.partitions().len());

@@ -27,7 +27,7 @@ pub(crate) use http::{header_name, header_value, parse_proxy, parse_url};
 #[must_use]
 pub fn of(plan: &SinkPlan) -> Box<dyn Transport> {
     match &plan.transport {
-        TransportPlan::Stdout => Box::new(Lines::to(std::io::stdout())),
+        TransportPlan::Stdout => lines::standard_output(),
         TransportPlan::File(file) => Box::new(file::File::new(file.clone())),
         TransportPlan::Nats(nats) => Box::new(nats::Nats::new(nats.clone())),
         TransportPlan::Syslog(syslog) => Box::new(syslog::Syslog::new(syslog.clone())),

@@ -115,7 +115,9 @@ impl Worker {
     }
 
     /// Spools and delivers until it is told to end.
-    pub async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+    ///
+    /// Returns how many messages were not delivered and are kept nowhere.
+    pub async fn run(mut self, mut commands: mpsc::Receiver<Command>) -> u64 {
         if self.spool.messages() > 0 {
             tracing::info!(
                 "sink {}: {} messages of before wait in its spool",
@@ -152,7 +154,7 @@ impl Worker {
                 self.sync_due = None;
             }
         }
-        self.end().await;
+        self.end().await
     }
 
     /// When a delivery is to be tried again, if one is waiting for that.
@@ -291,27 +293,29 @@ impl Worker {
         }
     }
 
-    async fn end(mut self) {
+    async fn end(mut self) -> u64 {
         if let Some(mut transport) = self.transport.take() {
             let _ = timeout(GOODBYE, transport.close()).await;
         }
         self.spool.sync();
         self.show();
         let waiting = self.spool.messages();
-        if waiting == 0 {
-            return;
+        // Where nobody will ever read them, they are no loss.
+        if waiting == 0 || self.meter.closed.load(Ordering::Relaxed) {
+            return 0;
         }
         if self.dead_letters.is_some() && self.spool.trouble().is_none() {
             tracing::warn!(
                 "sink {}: {waiting} messages wait in its spool for the next start",
                 self.plan.name
             );
-        } else if !self.meter.closed.load(Ordering::Relaxed) {
-            tracing::error!(
-                "sink {}: {waiting} messages were not delivered, and are lost with this process",
-                self.plan.name
-            );
+            return 0;
         }
+        tracing::error!(
+            "sink {}: {waiting} messages were not delivered, and are lost with this process",
+            self.plan.name
+        );
+        waiting
     }
 }
 
