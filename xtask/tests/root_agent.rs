@@ -17,7 +17,7 @@ use xtask::lab::wait::poll;
 use xtask::lab::{Host, Lab, Scanwatch, Segment, Stop, internet_hosts};
 
 /// Longest time for what needs no traffic: a process that ends, an interface that is noticed.
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_secs(30);
 
 /// Waits until `probe` holds.
 fn eventually(what: &str, mut probe: impl FnMut() -> Result<bool>) -> Result<()> {

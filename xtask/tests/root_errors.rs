@@ -12,7 +12,7 @@ use xtask::lab::agent::binary;
 use xtask::lab::process::Output;
 use xtask::lab::{Host, Lab, Scanwatch};
 
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(30);
 
 /// Runs scanwatch on a machine to its end.
 fn scanwatch(host: &Host, args: &[&str]) -> Result<Output> {

@@ -13,11 +13,11 @@ use xtask::lab::agent::{Record, Report, Setup};
 use xtask::lab::wait::poll;
 use xtask::lab::{Lab, Scanwatch, Stop};
 
-/// An epoch and a little: by then what is open is on disk.
-const SAVED_LIMIT: Duration = Duration::from_secs(15);
-/// Longest time from the last probe to the end of an incident: the quiet time, and the look after it.
-const ENDED_LIMIT: Duration = Duration::from_secs(75);
-const SOON: Duration = Duration::from_secs(10);
+/// An epoch of ten seconds, and time for a busy disk: by then what is open is saved.
+const SAVED_LIMIT: Duration = Duration::from_secs(45);
+/// Longest time from the last probe to the end of an incident: a minute of quiet, and time for a busy machine.
+const ENDED_LIMIT: Duration = Duration::from_secs(120);
+const SOON: Duration = Duration::from_secs(30);
 
 /// scanwatch with a state directory.
 fn remembering(lab: &Lab, folder: &Path) -> Setup {

@@ -20,7 +20,7 @@ use xtask::lab::wait::poll;
 use xtask::lab::{Host, Lab, Scanwatch};
 
 const ADDRESS: &str = "127.0.0.1:9477";
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(30);
 /// A scan that is detected as vertical.
 const SCAN: &str = "nmap -n -Pn -sS -p1-200 --max-rate 400 --max-retries 0 10.2.0.20";
 

@@ -11,11 +11,11 @@ use xtask::lab::Scanwatch;
 use xtask::lab::agent::{Record, Report, Setup};
 
 /// Longest time until scanwatch watches: loading and verifying takes about a second, more on a busy machine.
-const READY_LIMIT: Duration = Duration::from_secs(20);
+const READY_LIMIT: Duration = Duration::from_secs(60);
 /// Longest time one program of the lab may take.
-pub const LIMIT: Duration = Duration::from_secs(40);
+pub const LIMIT: Duration = Duration::from_secs(120);
 /// Longest wait for a record: an epoch of ten seconds and a little, where the ring did not tell it before.
-pub const RECORD_LIMIT: Duration = Duration::from_secs(13);
+pub const RECORD_LIMIT: Duration = Duration::from_secs(40);
 /// Silence after which a contact has failed, as the default configuration has it.
 pub const SILENCE: Duration = Duration::from_secs(3);
 /// From the last packet until nothing more can be found: silence, and a second until it is judged.
