@@ -46,6 +46,13 @@ pub enum Command {
     /// Asks the agent over the address of [listen] in its configuration. `q` quits, `?` helps.
     #[command(after_help = EXIT_CODES)]
     Top(TopArgs),
+    /// Look at what this machine and these rights allow, and say what to do.
+    ///
+    /// Looks at the kernel, rights, memory, interfaces, the clock, the state directory and every receiver, and loads the
+    /// programs where it may. Nothing is attached, made or changed, and a scanwatch that runs is not disturbed. The exit
+    /// code is 1 where something keeps scanwatch from starting, from seeing, or from telling.
+    #[command(after_help = EXIT_CODES)]
+    Doctor(DoctorArgs),
     /// Validate a configuration file without watching anything.
     ///
     /// Prints one line that says what the file holds, or what is wrong with it and where.
@@ -101,15 +108,48 @@ pub struct RunArgs {
 impl RunArgs {
     /// The configuration of the file, with the interfaces and the state directory of the command line where it names any.
     pub fn policy(&self) -> Result<Policy, ConfigError> {
-        let mut policy = config::load(self.config.as_deref())?;
-        if let Some(directory) = &self.state_dir {
-            policy.state_directory = Some(directory.clone());
-        }
-        if !self.interfaces.is_empty() {
-            policy.interfaces = chosen(&self.interfaces, &policy.interfaces);
-        }
-        Ok(policy)
+        policy(self.config.as_deref(), &self.interfaces, self.state_dir.as_deref())
     }
+}
+
+/// What to look at.
+#[derive(Clone, Debug, Default, Args)]
+pub struct DoctorArgs {
+    /// The configuration file, in TOML; without it, the defaults hold.
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Look at this interface instead of the configured ones; may be given several times.
+    #[arg(short, long = "interface", value_name = "IF", value_parser = interface_name)]
+    pub interfaces: Vec<String>,
+    /// Look at this state directory instead of the configured one.
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+    /// Print one JSON document instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl DoctorArgs {
+    /// What `run` would make of the same arguments.
+    pub fn policy(&self) -> Result<Policy, ConfigError> {
+        policy(self.config.as_deref(), &self.interfaces, self.state_dir.as_deref())
+    }
+}
+
+/// The configuration of a file, and what the command line puts in its place.
+fn policy(
+    file: Option<&Path>,
+    interfaces: &[String],
+    state_directory: Option<&Path>,
+) -> Result<Policy, ConfigError> {
+    let mut policy = config::load(file)?;
+    if let Some(directory) = state_directory {
+        policy.state_directory = Some(directory.to_owned());
+    }
+    if !interfaces.is_empty() {
+        policy.interfaces = chosen(interfaces, &policy.interfaces);
+    }
+    Ok(policy)
 }
 
 /// What to replay, and how.
@@ -242,6 +282,22 @@ mod tests {
     }
 
     #[test]
+    fn doctor_looks_at_what_run_would_be_given() {
+        let Command::Doctor(args) =
+            parse("scanwatch doctor --interface eth0 --interface eth1 --state-dir /srv/b --json")
+                .unwrap()
+                .command
+        else {
+            panic!("not doctor")
+        };
+        assert!(args.json);
+        let told = args.policy().unwrap();
+        let run = run("scanwatch run --interface eth0 --interface eth1 --state-dir /srv/b").policy().unwrap();
+        assert_eq!(told, run);
+        assert_eq!(told.interfaces.len(), 2);
+    }
+
+    #[test]
     fn verbosity_counts_before_and_after_the_command() {
         assert_eq!(parse("scanwatch -v run -v").unwrap().verbose, 1);
         assert_eq!(parse("scanwatch run -vv").unwrap().verbose, 2);
@@ -260,6 +316,8 @@ mod tests {
             "scanwatch run --interface an-interface-name-too-long",
             "scanwatch run eth0",
             "scanwatch replay",
+            "scanwatch doctor eth0",
+            "scanwatch doctor --interface eth0/1",
             "scanwatch replay a.pcap --format csv",
             "scanwatch run --format csv",
         ] {
@@ -269,9 +327,13 @@ mod tests {
 
     #[test]
     fn help_and_version_are_no_errors_and_name_the_exit_codes() {
-        for args in
-            ["scanwatch --help", "scanwatch run --help", "scanwatch replay --help", "scanwatch check -h"]
-        {
+        for args in [
+            "scanwatch --help",
+            "scanwatch run --help",
+            "scanwatch replay --help",
+            "scanwatch doctor --help",
+            "scanwatch check -h",
+        ] {
             let help = parse(args).unwrap_err();
             assert_eq!(help.kind(), ErrorKind::DisplayHelp);
             assert_eq!(help.exit_code(), 0);

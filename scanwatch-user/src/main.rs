@@ -1,14 +1,15 @@
 //! `scanwatch`: the command.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::Parser;
 use scanwatch::app;
-use scanwatch::cli::{self, Cli, Command, ReplayArgs, RunArgs, TopArgs};
+use scanwatch::cli::{self, Cli, Command, DoctorArgs, ReplayArgs, RunArgs, TopArgs};
 use scanwatch::config::{self, ConfigError};
+use scanwatch::doctor::{self, Layout};
 use scanwatch::generate;
 use scanwatch::policy::Policy;
 use scanwatch::replay::{self, Input, Progress, Replayed};
@@ -41,6 +42,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Run(args) => run(&args)?,
         Command::Top(args) => top(args)?,
         Command::Replay(args) => return replay(&args),
+        Command::Doctor(args) => return doctor(&args),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -103,13 +105,31 @@ fn sinks(policy: &Policy, format: Option<Format>, directory: Option<&StateDirect
             tracing::error!("sink {}: {why}; until then its alerts wait in its spool", plan.name);
         }
     }
-    let spools = directory.map(|directory| directory.path().join("spool"));
+    let spools = directory.map(|directory| state::spools(directory.path()));
     let mut sinks =
         Outlets::start(&policy.sinks, spools.as_deref(), Observer::on(hostname()), Pace::default())?;
     if policy.sinks.is_empty() || format.is_some() {
         sinks.add_stdout(format.unwrap_or_default())?;
     }
     Ok(sinks)
+}
+
+/// Prints what was found; the exit code tells whether scanwatch can work here.
+fn doctor(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
+    let policy = args.policy()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let report = runtime.block_on(doctor::examine(&policy));
+    // A name that no server looks up keeps a thread of the runtime busy.
+    runtime.shutdown_background();
+    let text = if args.json { report.json() } else { report.table(&Layout::of_stdout()) };
+    match io::stdout().write_all(text.as_bytes()) {
+        // Nobody reads it any more.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            return Err(error).context("cannot write what was found");
+        }
+        _ => {}
+    }
+    Ok(if report.can_work() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
 
 fn top(args: TopArgs) -> anyhow::Result<()> {

@@ -1,11 +1,13 @@
 //! What can go wrong between scanwatch and the kernel, one sentence each: what it is and what to do.
 
-use std::{fs, io};
+use std::io;
 
 use aya::EbpfError;
 use aya::maps::MapError;
 use aya::programs::ProgramError;
 use thiserror::Error;
+
+use super::rights::{Capabilities, Capability};
 
 /// An error of the kernel side.
 #[derive(Debug, Error)]
@@ -155,13 +157,7 @@ fn is_verifier(error: &(dyn std::error::Error + 'static)) -> bool {
 /// True where this thread has neither CAP_PERFMON nor CAP_SYS_ADMIN: the verifier then refuses as unsafe what it lets
 /// others do.
 fn lacks_perfmon() -> bool {
-    /// Bits of `linux/capability.h`.
-    const SYS_ADMIN: u64 = 1 << 21;
-    const PERFMON: u64 = 1 << 38;
-    let Ok(status) = fs::read_to_string("/proc/thread-self/status") else { return false };
-    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
-    let effective = effective.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok());
-    effective.is_some_and(|bits| bits & (SYS_ADMIN | PERFMON) == 0)
+    Capabilities::effective().is_some_and(|own| !own.has(Capability::Perfmon))
 }
 
 impl From<MapError> for KernelError {

@@ -26,6 +26,8 @@ pub struct ProgramFacts {
     pub is_gpl_compatible: bool,
     /// Instructions the verifier went through, all paths together; it gives up at a million.
     pub instructions_verified: u32,
+    /// It was compiled for the processor; otherwise the kernel interprets it.
+    pub is_compiled: bool,
 }
 
 /// A map as the kernel keeps it.
@@ -66,6 +68,7 @@ impl Kernel {
             id: info.id(),
             is_gpl_compatible: info.gpl_compatible().unwrap_or_default(),
             instructions_verified: info.verified_instruction_count().unwrap_or_default(),
+            is_compiled: info.size_jitted() > 0,
         })
     }
 }

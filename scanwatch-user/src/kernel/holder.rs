@@ -1,32 +1,71 @@
 //! Who holds an interface's XDP hook.
 
-use std::fs;
+use std::{fmt, fs};
 
 use aya::programs::loaded_programs;
-use rtnetlink::packet_route::link::{LinkAttribute, LinkXdp};
+use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage, LinkXdp};
 
 use super::links::link_by_index;
 
-/// A description of the program on the interface's XDP hook, and of the process that keeps it.
-pub(super) async fn of_xdp(index: u32) -> String {
-    let Some(id) = program_id(index).await else { return "a program the kernel does not name".to_owned() };
-    let name = loaded_programs()
-        .filter_map(Result::ok)
-        .find(|program| program.id() == id)
-        .and_then(|program| program.name_as_str().map(str::to_owned))
-        .filter(|name| !name.is_empty());
-    let program = match name {
-        Some(name) => format!("program {name:?} (id {id})"),
-        None => format!("program id {id}"),
-    };
-    match owner(id) {
-        Some((pid, command)) => format!("{program} of process {pid} ({command})"),
-        None => program,
+/// How the names of scanwatch's own programs begin.
+const OWN: &str = "scanwatch_";
+
+/// The program on an interface's XDP hook, and the process that keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct XdpHolder {
+    /// The kernel's number for the program.
+    pub program: u32,
+    /// Its name, where it has one and this user may ask.
+    pub name: Option<String>,
+    /// Number and name of a process that holds the program or its link, where there is one and this user may look.
+    pub process: Option<(u32, String)>,
+}
+
+impl XdpHolder {
+    /// Whether it is a scanwatch, as far as this user may know.
+    #[must_use]
+    pub fn is_scanwatch(&self) -> bool {
+        self.name.as_ref().is_some_and(|name| name.starts_with(OWN))
+    }
+
+    fn of_program(program: u32) -> Self {
+        let name = loaded_programs()
+            .filter_map(Result::ok)
+            .find(|loaded| loaded.id() == program)
+            .and_then(|loaded| loaded.name_as_str().map(str::to_owned))
+            .filter(|name| !name.is_empty());
+        Self { program, name, process: owner(program) }
     }
 }
 
-async fn program_id(index: u32) -> Option<u32> {
-    let link = link_by_index(index).await.ok()??;
+impl fmt::Display for XdpHolder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "program {name:?} (id {})", self.program)?,
+            None => write!(f, "program id {}", self.program)?,
+        }
+        match &self.process {
+            Some((pid, command)) => write!(f, " of process {pid} ({command})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A description of the program on the interface's XDP hook, and of the process that keeps it.
+pub(super) async fn of_xdp(index: u32) -> String {
+    let link = link_by_index(index).await.ok().flatten();
+    match link.as_ref().and_then(of_link) {
+        Some(holder) => holder.to_string(),
+        None => "a program the kernel does not name".to_owned(),
+    }
+}
+
+/// Who holds the XDP hook of an interface; `None` where it is free.
+pub(super) fn of_link(link: &LinkMessage) -> Option<XdpHolder> {
+    program_id(link).map(XdpHolder::of_program)
+}
+
+fn program_id(link: &LinkMessage) -> Option<u32> {
     link.attributes.iter().find_map(|attribute| match attribute {
         LinkAttribute::Xdp(xdp) => xdp.iter().find_map(|x| match x {
             LinkXdp::ProgId(id) | LinkXdp::DrvProgId(id) | LinkXdp::SkbProgId(id) | LinkXdp::HwProgId(id) => {

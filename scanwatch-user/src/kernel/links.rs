@@ -38,12 +38,14 @@ pub(super) async fn link_by_index(index: u32) -> Result<Option<LinkMessage>, Ker
     Ok(links().await?.into_iter().find(|link| link.header.index == index))
 }
 
-async fn links() -> Result<Vec<LinkMessage>, KernelError> {
+/// All interfaces.
+pub(super) async fn links() -> Result<Vec<LinkMessage>, KernelError> {
     let netlink = Netlink::open()?;
     Ok(netlink.handle.link().get().execute().try_collect().await?)
 }
 
-fn name_of(link: &LinkMessage) -> Option<&str> {
+/// Name of an interface.
+pub(super) fn name_of(link: &LinkMessage) -> Option<&str> {
     link.attributes.iter().find_map(|attribute| match attribute {
         LinkAttribute::IfName(name) => Some(name.as_str()),
         _ => None,
@@ -52,14 +54,18 @@ fn name_of(link: &LinkMessage) -> Option<&str> {
 
 /// Index of the interface with this name, whose frames are Ethernet's.
 pub async fn interface_index(name: &str) -> Result<u32, KernelError> {
-    let all = links().await?;
+    Ok(interface(&links().await?, name)?.header.index)
+}
+
+/// The interface with this name among `all`, whose frames must be Ethernet's.
+pub(super) fn interface<'a>(all: &'a [LinkMessage], name: &str) -> Result<&'a LinkMessage, KernelError> {
     let Some(link) = all.iter().find(|link| name_of(link) == Some(name)) else {
         let available = all.iter().filter_map(name_of).collect::<Vec<_>>().join(", ");
         return Err(KernelError::NoInterface { name: name.to_owned(), available });
     };
     match link.header.link_layer_type {
         // The loopback interface frames as Ethernet does.
-        LinkLayerType::Ether | LinkLayerType::Loopback => Ok(link.header.index),
+        LinkLayerType::Ether | LinkLayerType::Loopback => Ok(link),
         other => {
             Err(KernelError::NotEthernet { name: name.to_owned(), kind: format!("{other:?}").to_lowercase() })
         }

@@ -1,12 +1,12 @@
 //! The directory, and the lock that keeps a second agent out of it.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Name of the lock file; it holds the process id of whoever has the lock.
-const LOCK: &str = "lock";
+pub const LOCK: &str = "lock";
 /// Alerts name hosts: they are nobody else's to read.
 const DIRECTORY_MODE: u32 = 0o750;
 const LOCK_MODE: u32 = 0o640;
@@ -95,6 +95,26 @@ impl StateDirectory {
     }
 }
 
+/// Number of the process that has a state directory for its own, where one has and this user may see it. Nothing is locked to
+/// find out: that would keep an agent out which starts at this moment.
+#[must_use]
+pub fn in_use_by(path: &Path) -> Option<u32> {
+    let lock = path.join(LOCK);
+    let inode = lock.metadata().ok()?.ino();
+    let pid: u32 = fs::read_to_string(&lock).ok()?.trim().parse().ok()?;
+    let locks = fs::read_to_string("/proc/locks").ok()?;
+    locks.lines().any(|line| is_lock(line, pid, inode)).then_some(pid)
+}
+
+/// Whether a line of /proc/locks (proc_locks(5)) is a lock of this process on a file with this number.
+fn is_lock(line: &str, pid: u32, inode: u64) -> bool {
+    // 1: FLOCK  ADVISORY  WRITE 22826 fe:00:379054 0 EOF
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let [_, "FLOCK", _, _, holder, file, ..] = words[..] else { return false };
+    let file = file.rsplit(':').next();
+    holder.parse() == Ok(pid) && file.and_then(|inode| inode.parse().ok()) == Some(inode)
+}
+
 /// Who holds a lock, as the file says: whoever has just got it may not have written yet.
 fn holder(lock: &File) -> String {
     let mut text = String::new();
@@ -106,7 +126,6 @@ fn holder(lock: &File) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
@@ -129,6 +148,25 @@ mod tests {
         assert!(error.contains(&expected), "{error}");
         drop(first);
         StateDirectory::open(parent.path()).unwrap();
+    }
+
+    #[test]
+    fn whoever_has_the_directory_is_found_without_taking_its_lock() {
+        let parent = tempfile::tempdir().unwrap();
+        assert_eq!(in_use_by(parent.path()), None);
+        let directory = StateDirectory::open(parent.path()).unwrap();
+        assert_eq!(in_use_by(parent.path()), Some(std::process::id()));
+        drop(directory);
+        assert_eq!(in_use_by(parent.path()), None);
+    }
+
+    #[test]
+    fn a_line_of_the_kernels_list_is_a_lock_of_one_process_on_one_file() {
+        let line = "12: FLOCK  ADVISORY  WRITE 22826 fe:00:379054 0 EOF";
+        assert!(is_lock(line, 22_826, 379_054));
+        assert!(!is_lock(line, 22_827, 379_054) && !is_lock(line, 22_826, 379_055));
+        assert!(!is_lock("1: POSIX  ADVISORY  WRITE 22826 fe:00:379054 0 EOF", 22_826, 379_054));
+        assert!(!is_lock("", 1, 1));
     }
 
     #[test]

@@ -7,16 +7,22 @@ mod directory;
 mod file;
 mod memory;
 
-pub use directory::{StateDirectory, StateError};
+pub use directory::{LOCK, StateDirectory, StateError, in_use_by};
 pub use memory::Memory;
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::policy::Policy;
 
 /// Where state is kept if nobody says where and there are sinks, which need a spool.
 pub const DEFAULT_DIRECTORY: &str = "/var/lib/scanwatch";
+
+/// The folder of a state directory that holds a folder for each sink's spool.
+#[must_use]
+pub fn spools(directory: &Path) -> PathBuf {
+    directory.join("spool")
+}
 
 /// What systemd says of a unit's state directories (systemd.exec(5)): several are separated by colons.
 const VARIABLE: &str = "STATE_DIRECTORY";

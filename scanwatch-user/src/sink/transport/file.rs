@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use futures_util::future::BoxFuture;
 
 use super::{BatchMax, Outage, Receipt, Transport};
+use crate::kernel::may_write;
 use crate::policy::FilePlan;
 use crate::sink::Envelope;
 
@@ -117,8 +118,8 @@ impl Transport for File {
 
     fn probe(&mut self) -> BoxFuture<'_, Result<String, Outage>> {
         let path = self.plan.path.display();
-        let found = match Open::append(&self.plan.path) {
-            Ok(_) => Ok(format!("{path} can be written")),
+        let found = match writable(&self.plan.path) {
+            Ok(()) => Ok(format!("{path} can be written")),
             Err(error) => Err(outage(&self.plan.path, &error)),
         };
         Box::pin(std::future::ready(found))
@@ -135,6 +136,16 @@ impl Transport for File {
     fn reopen(&mut self) -> BoxFuture<'_, ()> {
         self.open = None;
         Box::pin(std::future::ready(()))
+    }
+}
+
+/// Whether the file can be written, or else be made: nothing is made to find out.
+fn writable(path: &Path) -> io::Result<()> {
+    match may_write(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            may_write(path.parent().unwrap_or(Path::new("/")))
+        }
+        found => found,
     }
 }
 

@@ -1,0 +1,43 @@
+//! What this machine and these rights allow, and what to do about the rest.
+//!
+//! A file for each area: it gathers facts, and judges them apart from that. Nothing is attached, made or changed.
+
+mod clock;
+mod finding;
+mod interfaces;
+mod kernel;
+mod listen;
+mod memory;
+mod programs;
+mod report;
+mod rights;
+mod sinks;
+mod state;
+mod table;
+mod text;
+
+pub use finding::{Area, Finding, Verdict};
+pub use report::Report;
+pub use table::Layout;
+
+use programs::Trial;
+
+use crate::policy::Policy;
+
+/// Looks at everything that watching by this policy needs.
+pub async fn examine(policy: &Policy) -> Report {
+    // Before the programs are loaded once more: a scanwatch that runs is no less well for it, but memory is.
+    let trial = Trial::run(policy);
+    let mut findings = kernel::judge(&kernel::gather(&trial));
+    findings.extend(rights::judge(&rights::gather()));
+    findings.extend(memory::judge(&memory::gather(policy, &trial)));
+    findings.push(programs::judge(&trial));
+    findings.extend(interfaces::judge(&interfaces::gather(policy).await));
+    findings.extend(clock::judge(&clock::gather()));
+    findings.extend(state::judge(&state::gather(policy)));
+    findings.extend(sinks::judge(&sinks::gather(policy).await));
+    if let Some(listen) = &policy.listen {
+        findings.push(listen::judge(&listen.endpoint, &listen::gather(&listen.endpoint).await));
+    }
+    Report::of(findings)
+}
