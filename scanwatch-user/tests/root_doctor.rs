@@ -9,9 +9,10 @@ use serde_json::Value;
 use support::net::{Veth, in_namespace, ip, tool};
 use support::policy;
 
-/// A program of ours, and how it is called as another's: both are equally long.
+/// A program of ours, and how it is called as another's: both are equally long, and end alike, for other names in the object
+/// are the end of this one.
 const OURS: &[u8] = b"scanwatch_xdp";
-const ANOTHERS: &str = "firewall_rule";
+const ANOTHERS: &str = "firewalls_xdp";
 
 /// Our object with its XDP program under another name: a program of somebody else, as far as anybody can tell.
 fn anothers_object() -> Vec<u8> {
@@ -146,7 +147,7 @@ fn queues_are_counted_and_an_interface_without_native_xdp_is_known() {
             ("ok".to_owned(), "packets come in by 3 queues".to_owned())
         );
 
-        ip("link add plain type dummy");
+        ip("link add plain type bridge");
         ip("link set plain up");
         let (code, findings) = examine("plain", "");
         assert_eq!((said(&findings, "interface", "xdp").0.as_str(), code), ("note", Some(0)));

@@ -33,7 +33,7 @@ impl Report {
     }
 
     /// The findings of a check, those of every subject.
-    fn findings<'a>(&'a self, area: &'a str, check: &'a str) -> impl Iterator<Item = &'a Value> {
+    fn findings<'a>(&'a self, area: &str, check: &str) -> impl Iterator<Item = &'a Value> {
         let all = self.document["findings"].as_array().into_iter().flatten();
         all.filter(move |finding| finding["area"] == area && finding["check"] == check)
     }
