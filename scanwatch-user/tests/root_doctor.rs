@@ -120,7 +120,7 @@ fn what_the_driver_is_and_does_is_what_the_kernels_own_tools_say() {
 
         tool("ethtool", "-K watched rxvlan on");
         let (verdict, found) = words("vlan_offload");
-        assert!(verdict == "note" && found.contains("before XDP sees them"), "{verdict}: {found}");
+        assert!(verdict == "note" && found.contains("where XDP does not see them"), "{verdict}: {found}");
         tool("ethtool", "-K watched rxvlan off");
         assert_eq!(words("vlan_offload").0, "ok");
         let tc = "[[interface]]\nname = \"watched\"\nhook = \"tc\"\n";
@@ -144,7 +144,10 @@ fn queues_are_counted_and_an_interface_without_native_xdp_is_known() {
         let (_, findings) = examine("wide", "");
         assert_eq!(
             said(&findings, "interface", "queues"),
-            ("ok".to_owned(), "packets come in by 3 queues".to_owned())
+            (
+                "ok".to_owned(),
+                "packets come in by 3 queues, and are worked on wherever they come from".to_owned()
+            )
         );
 
         ip("link add plain type bridge");

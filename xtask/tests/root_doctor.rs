@@ -15,7 +15,7 @@ use xtask::lab::process::Output;
 use xtask::lab::{Lab, Scanwatch, Segment};
 
 /// Longest time for one look at everything: the programs are verified, one after the other.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 /// A sink that takes everything, so that there is a spool.
 const SINK: &str = "[[sink]]\nname = \"siem\"\ntype = \"stdout\"\n";
 

@@ -65,6 +65,7 @@ fn every_command_of_the_readme_is_run_by_a_test_of_this_file() {
         "target/release/scanwatch check scanwatch.example.toml",
         "target/release/scanwatch run --interface office --interface servers --interface internet --stats",
         "target/release/scanwatch replay capture.pcap --format text",
+        "target/release/scanwatch doctor --interface office",
         // With --quick here.
         "cargo xtask bench --json bench.json",
     ];
@@ -119,6 +120,23 @@ fn the_agent_says_what_it_watches_as_the_readme_shows() -> Result<()> {
     }
     let report = agent.stop()?;
     ensure!(report.status.success(), "{}", report.stderr);
+    Ok(())
+}
+
+#[test]
+fn doctor_says_what_the_readme_shows() -> Result<()> {
+    let lab = Lab::new()?;
+    let program = root().join("target/release/scanwatch");
+    let output =
+        lab.router.run(program, ["doctor", "--interface", "office"], Duration::from_mins(1))?.ok()?;
+    let shown = blocks(&readme(), "text")
+        .into_iter()
+        .find(|block| block.contains("interface office"))
+        .context("no table of doctor's")?;
+    // What is between is told by the machine.
+    for part in shown.split("…\n") {
+        assert!(output.stdout.contains(part), "{part} is not in:\n{}", output.stdout);
+    }
     Ok(())
 }
 

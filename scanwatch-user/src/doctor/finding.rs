@@ -169,6 +169,23 @@ mod tests {
     }
 
     #[test]
+    fn areas_have_one_name_wherever_it_is_written() {
+        for area in [
+            Area::Kernel,
+            Area::Rights,
+            Area::Memory,
+            Area::Programs,
+            Area::Interface,
+            Area::Clock,
+            Area::State,
+            Area::Sink,
+            Area::Listen,
+        ] {
+            assert_eq!(serde_json::to_value(area).unwrap(), area.name());
+        }
+    }
+
+    #[test]
     fn the_worst_verdict_is_the_largest() {
         assert!(Verdict::Problem > Verdict::Warning && Verdict::Warning > Verdict::Note);
         assert!(Verdict::Note > Verdict::Ok);

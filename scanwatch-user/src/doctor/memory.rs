@@ -25,7 +25,7 @@ pub(super) struct Facts {
     pub available: Option<u64>,
     /// The least limit of this process's control groups, bytes.
     pub group_max: Option<u64>,
-    /// What the maps take, bytes.
+    /// What the maps take, bytes; the most they take at default sizes, where they could not be made.
     pub maps: u64,
     /// What the agent takes at most for its sources, bytes.
     pub sources: u64,

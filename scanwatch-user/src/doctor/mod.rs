@@ -26,12 +26,12 @@ use crate::policy::Policy;
 
 /// Looks at everything that watching by this policy needs.
 pub async fn examine(policy: &Policy) -> Report {
-    // Before the programs are loaded once more: a scanwatch that runs is no less well for it, but memory is.
+    let rights = rights::gather();
     let trial = Trial::run(policy);
     let mut findings = kernel::judge(&kernel::gather(&trial));
-    findings.extend(rights::judge(&rights::gather()));
+    findings.extend(rights::judge(&rights));
     findings.extend(memory::judge(&memory::gather(policy, &trial)));
-    findings.push(programs::judge(&trial));
+    findings.push(programs::judge(&trial, rights.may_load()));
     findings.extend(interfaces::judge(&interfaces::gather(policy).await));
     findings.extend(clock::judge(&clock::gather()));
     findings.extend(state::judge(&state::gather(policy)));

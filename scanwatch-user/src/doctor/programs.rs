@@ -49,10 +49,15 @@ fn load(policy: &Policy) -> Result<Loaded, KernelError> {
     Ok(Loaded { programs, maps_bytes, took })
 }
 
-pub(super) fn judge(trial: &Trial) -> Finding {
+/// `may_load` says whether this user has what it takes to load programs.
+pub(super) fn judge(trial: &Trial, may_load: bool) -> Finding {
     let check = Check::of(Area::Programs, "load");
     match &trial.outcome {
         Ok(loaded) => check.ok(said(loaded)),
+        Err(KernelError::Rights(_)) if may_load => check.problem(
+            "the kernel refused to load the programs, though the capabilities are there",
+            "see what forbids bpf(2): the container's seccomp profile, a security module, or the kernel's lockdown",
+        ),
         // Which rights are missing is said of the rights.
         Err(KernelError::Rights(_)) => check
             .note("whether this kernel takes the programs was not tried, for lack of rights")
@@ -112,7 +117,7 @@ mod tests {
     #[test]
     fn what_was_loaded_is_told_with_the_largest_program_and_the_maps() {
         let trial = Trial::with(Ok(loaded(true)));
-        let finding = judge(&trial);
+        let finding = judge(&trial, true);
         assert_eq!(finding.verdict, Verdict::Ok);
         assert_eq!(
             finding.found,
@@ -125,7 +130,8 @@ mod tests {
     #[test]
     fn lack_of_rights_says_that_nothing_was_tried() {
         let trial = Trial::with(Err(KernelError::Rights("load the kernel programs")));
-        assert_eq!(judge(&trial).verdict, Verdict::Note);
+        assert_eq!(judge(&trial, false).verdict, Verdict::Note);
+        assert_eq!(judge(&trial, true).verdict, Verdict::Problem, "something else is in the way");
         assert_eq!((trial.maps_bytes(), trial.are_compiled()), (None, None));
     }
 
@@ -133,7 +139,7 @@ mod tests {
     fn a_refusal_is_a_problem_in_the_kernels_words() {
         let refused =
             KernelError::Refused { what: "load the kernel programs", detail: "R2 invalid".to_owned() };
-        let finding = judge(&Trial::with(Err(refused)));
+        let finding = judge(&Trial::with(Err(refused)), true);
         assert_eq!(finding.verdict, Verdict::Problem);
         assert_eq!(finding.found, "the kernel refused to load the kernel programs: R2 invalid");
         assert!(finding.advice.is_some());

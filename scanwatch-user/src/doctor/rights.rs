@@ -17,6 +17,14 @@ pub(super) struct Facts {
     pub is_in_user_namespace: bool,
 }
 
+impl Facts {
+    /// Whether programs may be loaded, as far as capabilities go.
+    pub(super) fn may_load(&self) -> bool {
+        let has_all = |own: Capabilities| Capability::NEEDED.into_iter().all(|needed| own.has(needed));
+        !self.is_in_user_namespace && self.capabilities.is_some_and(has_all)
+    }
+}
+
 pub(super) fn gather() -> Facts {
     let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
     let is_first = map.is_empty() || map.split_whitespace().eq(ALL_USERS);
@@ -96,6 +104,10 @@ mod tests {
     fn only_what_is_missing_is_named() {
         let findings = found(&[Capability::Bpf, Capability::NetAdmin]);
         assert_eq!(subjects(&findings, Verdict::Problem), ["CAP_PERFMON"]);
+        let capabilities = |own: &[Capability]| Some(Capabilities::of(own));
+        let facts = |capabilities| Facts { capabilities, is_in_user_namespace: false };
+        assert!(facts(capabilities(&Capability::NEEDED)).may_load());
+        assert!(!facts(capabilities(&Capability::NEEDED[..2])).may_load() && !facts(None).may_load());
     }
 
     #[test]

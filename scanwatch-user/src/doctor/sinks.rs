@@ -39,20 +39,21 @@ pub(super) async fn gather(policy: &Policy) -> Vec<Facts> {
 }
 
 async fn ask(plan: &SinkPlan) -> Facts {
-    let answer = match transport::check(plan) {
-        Err(why) => Answer::Unfit(why),
-        Ok(()) => {
-            let mut transport = transport::of(plan);
-            let answer = match tokio::time::timeout(PATIENCE, transport.probe()).await {
-                Ok(Ok(found)) => Answer::There(found),
-                Ok(Err(outage)) => Answer::Away(outage.why),
-                Err(_) => Answer::Silent,
-            };
-            transport.close().await;
-            answer
-        }
+    Facts { name: plan.name.clone(), kind: plan.transport.name(), answer: answer(plan).await }
+}
+
+async fn answer(plan: &SinkPlan) -> Answer {
+    if let Err(why) = transport::check(plan) {
+        return Answer::Unfit(why);
+    }
+    let mut transport = transport::of(plan);
+    let answer = match tokio::time::timeout(PATIENCE, transport.probe()).await {
+        Ok(Ok(found)) => Answer::There(found),
+        Ok(Err(outage)) => Answer::Away(outage.why),
+        Err(_) => Answer::Silent,
     };
-    Facts { name: plan.name.clone(), kind: plan.transport.name(), answer }
+    transport.close().await;
+    answer
 }
 
 pub(super) fn judge(all: &[Facts]) -> Vec<Finding> {

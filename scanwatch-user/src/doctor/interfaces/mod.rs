@@ -73,14 +73,13 @@ fn judge_one(facts: &Facts) -> Vec<Finding> {
 
 fn link(device: &Device) -> Finding {
     let check = Check::about(Area::Interface, "link", &device.name);
-    let mut what = match (&device.driver, &device.kind) {
+    let what = match (&device.driver, &device.kind) {
         (Some(driver), _) => format!("driver {driver}"),
         (None, Some(kind)) => format!("of kind {kind}"),
         (None, None) => "no driver tells its name".to_owned(),
     };
-    if let Some(bytes) = device.mtu_bytes {
-        what += &format!(", packets of {bytes} bytes");
-    }
+    let size = device.mtu_bytes.map_or_else(String::new, |bytes| format!(", packets of {bytes} bytes"));
+    let what = what + &size;
     if !device.is_up {
         let advice = format!("switch it on: `ip link set {} up`", device.name);
         return check.warning(format!("it is switched off, and sees nothing ({what})"), advice);
