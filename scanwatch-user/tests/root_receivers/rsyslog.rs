@@ -358,8 +358,8 @@ async fn both_configurations_on_the_page_work_together() {
     let sent = envelopes(20);
     assert_eq!(siem.deliver(&sent).await, Receipt::taken(20));
     siem.close().await;
-    let expected: String =
-        sent.iter().map(|one| format!("{}\n", String::from_utf8(one.payload.to_vec()).unwrap())).collect();
+    let expected =
+        sent.iter().fold(String::new(), |text, one| text + std::str::from_utf8(&one.payload).unwrap() + "\n");
     program.wait_until("all is written", || {
         fs::read_to_string(path("alerts.json")).is_ok_and(|text| text == expected)
     });
