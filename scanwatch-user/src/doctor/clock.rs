@@ -39,7 +39,10 @@ fn time(facts: &Facts) -> Finding {
     let check = Check::of(Area::Clock, "time");
     let keeper = "start a keeper of time: chrony, systemd-timesyncd or ntpd";
     if facts.now_ns < PAST_NS {
-        return check.problem("the clock is in the past: alerts would carry its time", keeper);
+        return check.problem(
+            "the clock is in the past: alerts would carry its time, and no certificate would be valid yet",
+            keeper,
+        );
     }
     match facts.is_synchronized {
         Some(true) => check.ok("something keeps the time (the kernel says that it is synchronised)"),

@@ -1,22 +1,19 @@
 //! The address on which the agent answers: free, or who has it.
 
 use std::io::ErrorKind;
-use std::net::SocketAddr;
-use std::path::Path;
 
 use super::finding::{Area, Check, Finding};
-use crate::kernel::may_write;
-use crate::policy::Endpoint;
+use crate::policy::{Endpoint, Listen};
 use crate::watch::documents::Health;
-use crate::watch::{Client, Unreachable};
+use crate::watch::{Client, Listener, Unreachable};
 
 /// Who is at the address.
 #[derive(Clone, Debug)]
 pub(super) enum There {
     /// Nobody: it can be listened on.
     Nobody,
-    /// Nobody, and this is in the way of listening.
-    Barred(String),
+    /// Nobody, and this is in the way of listening; what to do.
+    Barred(String, String),
     /// A scanwatch, with what it says of itself.
     Scanwatch(Health),
     /// A scanwatch that has no answer.
@@ -25,8 +22,8 @@ pub(super) enum There {
     Other(String),
 }
 
-pub(super) async fn gather(endpoint: &Endpoint) -> There {
-    match Client::new(endpoint.clone()).get::<Health>("/healthz").await {
+pub(super) async fn gather(listen: &Listen) -> There {
+    match Client::new(listen.endpoint.clone()).get::<Health>("/healthz").await {
         Ok(health) => There::Scanwatch(health),
         Err(Unreachable::NoAnswer { why, .. }) => There::Mute(why),
         Err(Unreachable::Odd { why, .. }) => There::Other(why),
@@ -34,26 +31,10 @@ pub(super) async fn gather(endpoint: &Endpoint) -> There {
         Err(Unreachable::Nobody { error, .. }) if error.kind() == ErrorKind::PermissionDenied => {
             There::Other(error.to_string())
         }
-        Err(Unreachable::Nobody { .. }) => match endpoint {
-            Endpoint::Tcp(address) => is_ours(*address),
-            Endpoint::Unix(path) => can_be_made(path),
+        Err(Unreachable::Nobody { .. }) => match Listener::obstacle(listen) {
+            Ok(()) => There::Nobody,
+            Err((why, advice)) => There::Barred(why, advice),
         },
-    }
-}
-
-/// Whether an address is one of this machine's. A port of the kernel's choice is taken for a moment, to find out.
-fn is_ours(address: SocketAddr) -> There {
-    match std::net::UdpSocket::bind((address.ip(), 0)) {
-        Ok(_) => There::Nobody,
-        Err(error) => There::Barred(error.to_string()),
-    }
-}
-
-fn can_be_made(path: &Path) -> There {
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    match may_write(folder) {
-        Ok(()) => There::Nobody,
-        Err(error) => There::Barred(format!("{}: {error}", folder.display())),
     }
 }
 
@@ -61,14 +42,8 @@ pub(super) fn judge(endpoint: &Endpoint, there: &There) -> Finding {
     let check = Check::of(Area::Listen, "address");
     match there {
         There::Nobody => check.ok(format!("nobody listens on {endpoint} yet")),
-        There::Barred(why) => {
-            let advice = match endpoint {
-                Endpoint::Tcp(_) => "choose an address of this machine",
-                Endpoint::Unix(_) => {
-                    "make that folder, for the user that runs scanwatch (RuntimeDirectory= in a unit)"
-                }
-            };
-            check.problem(format!("{endpoint} cannot be listened on: {why}"), advice)
+        There::Barred(why, advice) => {
+            check.problem(format!("{endpoint} cannot be listened on: {why}"), advice.as_str())
         }
         There::Scanwatch(health) if health.reasons.is_empty() => {
             check.note(format!("a scanwatch listens on {endpoint}, and is well"))
@@ -112,27 +87,46 @@ mod tests {
     #[test]
     fn an_address_that_another_program_has_is_a_problem() {
         assert_eq!(judged(&There::Other("status 404".to_owned())).verdict, Verdict::Problem);
-        assert_eq!(judged(&There::Barred("not ours".to_owned())).verdict, Verdict::Problem);
+        assert_eq!(
+            judged(&There::Barred("not ours".to_owned(), "choose another".to_owned())).verdict,
+            Verdict::Problem
+        );
         assert_eq!(judged(&There::Nobody).verdict, Verdict::Ok);
+    }
+
+    fn listen(endpoint: Endpoint) -> Listen {
+        Listen { endpoint, group: None, expose: false }
     }
 
     #[tokio::test]
     async fn a_free_address_is_told_from_one_that_is_taken_or_not_ours() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = Endpoint::Tcp(listener.local_addr().unwrap());
+        let taken = listen(Endpoint::Tcp(listener.local_addr().unwrap()));
         let answering = tokio::spawn(async move {
             use tokio::io::AsyncWriteExt as _;
             let (mut stream, _) = listener.accept().await.unwrap();
             stream.write_all(b"220 mail.example ESMTP\r\n").await.unwrap();
         });
-        assert!(matches!(gather(&endpoint).await, There::Other(_)));
+        assert!(matches!(gather(&taken).await, There::Other(_)));
         answering.await.unwrap();
-        assert!(matches!(gather(&endpoint).await, There::Nobody));
+        assert!(matches!(gather(&taken).await, There::Nobody));
         // TEST-NET-1 (RFC 5737) is nobody's.
-        assert!(matches!(is_ours("192.0.2.7:9477".parse().unwrap()), There::Barred(_)));
+        let foreign = listen("192.0.2.7:9477".parse().unwrap());
+        assert_eq!(Listener::obstacle(&foreign).unwrap_err().1, "choose an address of this machine");
+    }
+
+    #[tokio::test]
+    async fn what_is_in_the_way_of_a_socket_is_found_and_left_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let socket = |path: &str| Endpoint::Unix(folder.path().join(path));
+        let socket = |path: &str| listen(Endpoint::Unix(folder.path().join(path)));
         assert!(matches!(gather(&socket("api.sock")).await, There::Nobody));
-        assert!(matches!(gather(&socket("gone/api.sock")).await, There::Barred(_)));
+        let There::Barred(why, advice) = gather(&socket("gone/api.sock")).await else { panic!("no folder") };
+        assert!(why.contains("gone: No such file") && advice == "create the folder it lies in", "{why}");
+        std::fs::write(folder.path().join("file"), "precious").unwrap();
+        let There::Barred(why, _) = gather(&socket("file")).await else { panic!("a file") };
+        assert_eq!(why, "there is a file that is no socket");
+        assert_eq!(std::fs::read_to_string(folder.path().join("file")).unwrap(), "precious");
+        let nobodys = Listen { group: Some("no-such-group".to_owned()), ..socket("api.sock") };
+        assert!(matches!(gather(&nobodys).await, There::Barred(why, _) if why.contains("no-such-group")));
     }
 }

@@ -92,16 +92,17 @@ fn room(facts: &Facts) -> Finding {
     } else {
         (facts.available, "free memory, or set fewer cells and sources in [limits]")
     };
-    let place = if by_group { "this control group may take" } else { "available are" };
+    let has = |room: u64| {
+        let room = bytes(room);
+        if by_group { format!("this control group may take {room}") } else { format!("{room} are available") }
+    };
     match room {
         None => check.note(format!("how much memory is available does not show; {needs}")),
-        Some(room) if room < facts.maps => {
-            check.problem(format!("{place} {}, but {needs}", bytes(room)), advice)
-        }
+        Some(room) if room < facts.maps => check.problem(format!("{}, but {needs}", has(room)), advice),
         Some(room) if room < facts.maps + facts.sources => {
-            check.warning(format!("{place} {}, but {needs}", bytes(room)), advice)
+            check.warning(format!("{}, but {needs}", has(room)), advice)
         }
-        Some(room) => check.ok(format!("{place} {}; {needs}", bytes(room))),
+        Some(room) => check.ok(format!("{}; {needs}", has(room))),
     }
 }
 

@@ -37,7 +37,7 @@ pub async fn examine(policy: &Policy) -> Report {
     findings.extend(state::judge(&state::gather(policy)));
     findings.extend(sinks::judge(&sinks::gather(policy).await));
     if let Some(listen) = &policy.listen {
-        findings.push(listen::judge(&listen.endpoint, &listen::gather(&listen.endpoint).await));
+        findings.push(listen::judge(&listen.endpoint, &listen::gather(listen).await));
     }
     Report::of(findings)
 }

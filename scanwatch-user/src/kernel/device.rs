@@ -121,3 +121,42 @@ fn part_of(link: &LinkMessage, all: &[LinkMessage]) -> Option<String> {
     })?;
     all.iter().find(|other| other.header.index == whole).and_then(name_of).map(str::to_owned)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(index: u32, name: &str, attributes: Vec<LinkAttribute>) -> LinkMessage {
+        let mut link = LinkMessage::default();
+        link.header.index = index;
+        link.attributes = attributes;
+        link.attributes.push(LinkAttribute::IfName(name.to_owned()));
+        link
+    }
+
+    fn vlan_on(below: u32) -> Vec<LinkAttribute> {
+        vec![LinkAttribute::Link(below), LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Vlan)])]
+    }
+
+    #[test]
+    fn vlans_on_an_interface_are_told_from_other_neighbours() {
+        assert!(lies_on(&link(7, "eth0.10", vlan_on(2)), 2));
+        assert!(!lies_on(&link(7, "eth1.10", vlan_on(3)), 2));
+        let veth =
+            vec![LinkAttribute::Link(2), LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Veth)])];
+        assert!(!lies_on(&link(7, "veth0", veth), 2));
+        // What lies on an interface of this number in another namespace.
+        let mut elsewhere = vlan_on(2);
+        elsewhere.push(LinkAttribute::LinkNetNsId(0));
+        assert!(!lies_on(&link(7, "eth0.10", elsewhere), 2));
+    }
+
+    #[test]
+    fn a_part_of_a_bond_is_known_with_the_name_of_the_whole() {
+        let bond = link(9, "bond0", Vec::new());
+        let part = link(2, "eth0", vec![LinkAttribute::Controller(9)]);
+        let all = [bond, part.clone()];
+        assert_eq!(part_of(&part, &all).as_deref(), Some("bond0"));
+        assert_eq!(part_of(&all[0], &all), None);
+    }
+}

@@ -9,6 +9,7 @@ use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net as unix_net;
 use std::path::{Path, PathBuf};
 
+use crate::kernel::may_write;
 use crate::policy::{Endpoint, Listen};
 
 /// Where `scanwatch top` looks first: the unit's run-time directory.
@@ -76,6 +77,28 @@ impl Listener {
         Ok(Self { socket, is_private, endpoint: listen.endpoint.clone(), _guard: guard })
     }
 
+    /// Whether anything is in the way of [`Self::bind`], as far as it is found without listening: that a port is taken is not.
+    ///
+    /// # Errors
+    /// What is in the way; and what to do.
+    pub fn obstacle(listen: &Listen) -> Result<(), (String, String)> {
+        match &listen.endpoint {
+            // Whether the address is this machine's; the port is one that is free.
+            Endpoint::Tcp(address) => net::UdpSocket::bind((address.ip(), 0))
+                .map(drop)
+                .map_err(|error| (error.to_string(), tcp_advice(&error).to_owned())),
+            Endpoint::Unix(path) => {
+                make_way(path)?;
+                listen.group.as_deref().map(group_id).transpose()?;
+                let folder = path.parent().unwrap_or(Path::new("/"));
+                may_write(folder).map_err(|error| {
+                    let why = format!("{}: {error}", folder.display());
+                    (why, unix_advice(&error).to_owned())
+                })
+            }
+        }
+    }
+
     /// Where it listens.
     #[must_use]
     pub const fn endpoint(&self) -> &Endpoint {
@@ -92,6 +115,14 @@ fn tcp_advice(error: &io::Error) -> &'static str {
     }
 }
 
+fn unix_advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::NotFound => "create the folder it lies in",
+        ErrorKind::PermissionDenied => "let this user write to the folder it lies in",
+        _ => "choose another `address` in [listen]",
+    }
+}
+
 /// Why a unix socket cannot be listened on, and what to do.
 type Refusal = (String, String);
 
@@ -103,14 +134,8 @@ fn bind_unix(path: &Path, group: Option<&str>) -> Result<unix_net::UnixListener,
     let fresh = path.with_extension(format!("{}", std::process::id()));
     let guard = Guard(fresh.clone());
     let _ = fs::remove_file(&fresh);
-    let listener = unix_net::UnixListener::bind(&fresh).map_err(|error| {
-        let advice = match error.kind() {
-            ErrorKind::NotFound => "create the folder it lies in",
-            ErrorKind::PermissionDenied => "let this user write to the folder it lies in",
-            _ => "choose another `address` in [listen]",
-        };
-        refusal(&error, advice)
-    })?;
+    let listener =
+        unix_net::UnixListener::bind(&fresh).map_err(|error| refusal(&error, unix_advice(&error)))?;
     if let Some(group) = group {
         unix::fs::chown(&fresh, None, Some(group)).map_err(|error| {
             refusal(&error, "let this user be a member of `group`, or leave `group` out of [listen]")
