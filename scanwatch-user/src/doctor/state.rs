@@ -215,7 +215,7 @@ fn one_spool(spool: &Spool) -> Finding {
     if content.waiting > spool.max / 2 {
         return check.warning(
             format!(
-                "{} {limit} wait for the receiver: once it is full, something is dropped",
+                "{} {limit} wait in the spool: once it is full, something is dropped",
                 bytes(content.waiting)
             ),
             "bring the receiver back, or set a higher `spool_max_mib`",
@@ -223,14 +223,14 @@ fn one_spool(spool: &Spool) -> Finding {
     }
     let refused = format!("{} were refused by the receiver, and put aside", bytes(content.refused));
     match (content.waiting, content.refused) {
-        (0, 0) => check.ok(format!("nothing waits; {} are kept at most", bytes(spool.max))),
+        (0, 0) => check.ok(format!("nothing waits in the spool; {} are kept at most", bytes(spool.max))),
         (0, _) => {
             check.note(refused).advising("read dead-letters.jsonl in its folder: it says why; then remove it")
         }
         (waiting, refused_bytes) => {
             let more = if refused_bytes > 0 { format!("; {refused}") } else { String::new() };
             check
-                .note(format!("{} {limit} wait for the receiver{more}", bytes(waiting)))
+                .note(format!("{} {limit} wait in the spool{more}", bytes(waiting)))
                 .advising("nothing while a scanwatch delivers; else see what the sink says")
         }
     }

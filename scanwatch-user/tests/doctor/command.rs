@@ -133,10 +133,7 @@ fn what_waits_in_a_spool_and_what_was_refused_is_told() {
     let report = desk.examine(&format!("{config}64\n"));
     let (verdict, found, _) = report.said("state", "spool", Some("siem"));
     assert_eq!(verdict, "note");
-    assert!(
-        found.starts_with("3 MiB of 64 MiB at most wait for the receiver; 3 bytes were refused"),
-        "{found}"
-    );
+    assert!(found.starts_with("3 MiB of 64 MiB at most wait in the spool; 3 bytes were refused"), "{found}");
     assert_eq!(desk.examine(&format!("{config}4\n")).said("state", "spool", Some("siem")).0, "warning");
 }
 

@@ -87,7 +87,7 @@ fn what_lies_in_a_spool_needs_no_more_room() {
 fn what_waits_is_noted_and_a_spool_half_full_is_a_warning() {
     let spool = |waiting, refused| one_spool(&spool_with(waiting, refused));
     assert_eq!(spool(0, 0).verdict, Verdict::Ok);
-    assert_eq!(spool(MIB, 0).found, "1 MiB of 64 MiB at most wait for the receiver");
+    assert_eq!(spool(MIB, 0).found, "1 MiB of 64 MiB at most wait in the spool");
     assert_eq!(spool(MIB, 0).verdict, Verdict::Note);
     assert_eq!(spool(33 * MIB, 0).verdict, Verdict::Warning);
     let refused = spool(0, 2_048);
