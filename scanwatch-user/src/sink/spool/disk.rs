@@ -28,30 +28,30 @@ pub struct Disk {
 }
 
 impl Disk {
-    /// Opens a folder, or makes it; also the ledger's last entry, and how many records were damaged.
+    /// Opens a folder, or makes it; also the ledger's last entry, and how many records are damaged or missing that it does
+    /// not know of.
     pub fn open(folder: &Path, bytes_max: u64) -> io::Result<(Self, Option<Entry>, u64)> {
         DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder)?;
         let (ledger, entry) = Ledger::open(&folder.join("ledger"))?;
         let mut segments = VecDeque::new();
-        let mut lost = 0;
-        let mut damaged_end = None;
+        let mut is_torn = false;
         for (segment, is_damaged) in Segment::all(folder)? {
-            // Numbers tell how many records lay behind the damage.
-            lost += damaged_end.map_or(0, |end| segment.first.saturating_sub(end));
-            damaged_end = is_damaged.then_some(segment.end());
-            if segment.records == 0 {
-                segment.remove()?;
-            } else {
-                segments.push_back(segment);
+            is_torn = is_damaged;
+            match (segment.records, is_damaged) {
+                (0, false) => segment.remove()?,
+                (0, true) => segment.put_aside()?,
+                _ => segments.push_back(segment),
             }
         }
-        // At the very end it is one that was never written to its end.
-        lost += u64::from(damaged_end.is_some());
         let head = segments.front().map_or(0, |segment| segment.first);
         if let Some(last) = segments.back() {
             last.cut()?;
         }
         let disk = Self { folder: folder.to_owned(), ledger, segments, bytes_max, head, offset: 0 };
+        // Without a ledger, nobody knows what lay before the first segment.
+        let (begin, known) = entry.map_or((head, 0), |entry| (entry.acknowledged, entry.missing));
+        // At the very end it is one that was never written to its end.
+        let lost = disk.missing(begin).saturating_sub(known) + u64::from(is_torn);
         Ok((disk, entry, lost))
     }
 
@@ -61,6 +61,17 @@ impl Disk {
 
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Numbers from `begin` on, and before the last record, of which no segment has a record.
+    pub fn missing(&self, begin: u64) -> u64 {
+        let mut next = begin;
+        let mut missing = 0;
+        for segment in &self.segments {
+            missing += segment.first.saturating_sub(next);
+            next = next.max(segment.end());
+        }
+        missing
     }
 
     /// Number of the first record that waits.

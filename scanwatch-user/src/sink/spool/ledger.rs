@@ -14,7 +14,9 @@ use super::FILE_MODE;
 use crate::engine::Timestamp;
 
 const COPY_BYTES: usize = 96;
-const MAGIC: u32 = 0x5357_4c31;
+/// Of a copy with [`Entry::missing`], and of one from before, where zeros stand in its place.
+const MAGIC: u32 = 0x5357_4c32;
+const MAGIC_BEFORE: u32 = 0x5357_4c31;
 
 /// Messages that were dropped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,6 +55,8 @@ pub struct Entry {
     pub announcements: u64,
     /// Tells this spool from every other, in the ids of announcements.
     pub identity: u64,
+    /// Numbers behind `acknowledged` of which no segment has a record, and which were counted as dropped.
+    pub missing: u64,
 }
 
 /// The file.
@@ -91,6 +95,7 @@ impl Ledger {
         }
         copy.put_u64_le(entry.announcements);
         copy.put_u64_le(entry.identity);
+        copy.put_u64_le(entry.missing);
         copy.put_u32_le(crc32fast::hash(&copy));
         copy.resize(COPY_BYTES, 0);
         self.file.write_all_at(&copy, (self.writes + 1) % 2 * COPY_BYTES as u64)?;
@@ -103,7 +108,8 @@ fn read(file: &File, copy: u64) -> Option<(u64, Entry)> {
     let mut bytes = [0; COPY_BYTES];
     file.read_exact_at(&mut bytes, copy * COPY_BYTES as u64).ok()?;
     let mut rest = &bytes[..];
-    if rest.get_u32_le() != MAGIC {
+    let magic = rest.get_u32_le();
+    if magic != MAGIC && magic != MAGIC_BEFORE {
         return None;
     }
     let writes = rest.get_u64_le();
@@ -114,8 +120,9 @@ fn read(file: &File, copy: u64) -> Option<(u64, Entry)> {
         last: Timestamp::from_ns(rest.get_u64_le()),
     });
     let (announcements, identity) = (rest.get_u64_le(), rest.get_u64_le());
+    let missing = if magic == MAGIC { rest.get_u64_le() } else { 0 };
     let written = bytes.len() - rest.len();
-    let entry = Entry { acknowledged, dropped, announced, announcements, identity };
+    let entry = Entry { acknowledged, dropped, announced, announcements, identity, missing };
     (crc32fast::hash(&bytes[..written]) == rest.get_u32_le()).then_some((writes, entry))
 }
 

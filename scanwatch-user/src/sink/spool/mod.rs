@@ -199,8 +199,9 @@ impl Spool {
         self.entry.dropped.messages = self.entry.dropped.messages.saturating_sub(arrived);
         self.dropped_total = self.dropped_total.saturating_sub(arrived);
         self.entry.acknowledged = self.entry.acknowledged.max(end);
-        self.settle();
+        // Before anything is removed: what is neither there nor acknowledged is lost.
         self.write_ledger();
+        self.settle();
     }
 
     /// The announcement to be made, if any: one that was begun, or, with the way `free`, one of what was dropped since.
@@ -321,7 +322,10 @@ impl Spool {
         }
         let Some((number, oldest)) = self.memory.pop_front() else { return false };
         self.memory_bytes -= oldest.payload.len() as u64;
-        self.entry.acknowledged = self.entry.acknowledged.max(number + 1);
+        // What lies on a disk from which nothing can be removed still waits.
+        if self.disk.as_ref().is_none_or(|disk| disk.records() == 0) {
+            self.entry.acknowledged = self.entry.acknowledged.max(number + 1);
+        }
         self.drop_messages(1, now);
         true
     }
@@ -341,9 +345,9 @@ impl Spool {
     }
 
     fn write_ledger(&mut self) {
-        if let Some(disk) = &mut self.disk
-            && let Err(error) = disk.note(&self.entry)
-        {
+        let Some(disk) = &mut self.disk else { return };
+        self.entry.missing = disk.missing(self.entry.acknowledged);
+        if let Err(error) = disk.note(&self.entry) {
             self.is_broken(&error);
         }
     }

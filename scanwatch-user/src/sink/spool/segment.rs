@@ -10,6 +10,10 @@ use super::codec::{HEAD_BYTES, decode, head};
 use crate::sink::Envelope;
 
 const EXTENSION: &str = "seg";
+/// Of what nothing could be read: it is kept, for it may be another version's, and never read again.
+const PUT_ASIDE: &str = "bad";
+/// Larger numbers are no names of ours: no spool comes near, and sums of them stay in range.
+const NUMBER_MAX: u64 = 1 << 62;
 
 /// A segment.
 #[derive(Debug)]
@@ -46,7 +50,8 @@ impl Segment {
             let path = entry?.path();
             let name = path.file_stem().and_then(|stem| stem.to_str());
             let number = name.and_then(|name| u64::from_str_radix(name, 16).ok());
-            if let Some(first) = number.filter(|_| path.extension().is_some_and(|end| end == EXTENSION)) {
+            let is_ours = path.extension().is_some_and(|end| end == EXTENSION);
+            if let Some(first) = number.filter(|first| is_ours && *first < NUMBER_MAX) {
                 paths.push((first, path));
             }
         }
@@ -108,6 +113,11 @@ impl Segment {
     /// Ends the file behind its last whole record.
     pub fn cut(&self) -> io::Result<()> {
         self.file.set_len(self.bytes)
+    }
+
+    /// Puts it aside, out of the spool.
+    pub fn put_aside(self) -> io::Result<()> {
+        fs::rename(&self.path, self.path.with_extension(PUT_ASIDE))
     }
 
     /// Removes it.

@@ -4,6 +4,8 @@ use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::engine::Severity;
 
@@ -183,4 +185,145 @@ fn memory_is_bounded_as_well() {
     assert!(spool.bytes() <= PLAN.bytes_max);
     assert_eq!(spool.dropped().messages + spool.messages(), 2_000);
     assert_eq!(drained(&mut spool).last().unwrap().id, "message-1999");
+}
+
+/// What may happen to a segment while nobody looks.
+#[derive(Clone, Copy, Debug)]
+enum Harm {
+    Flip(usize, u8),
+    Cut(usize),
+    Empty,
+    Gone,
+}
+
+fn harm() -> impl Strategy<Value = Harm> {
+    prop_oneof![
+        (any::<usize>(), 0..8_u8).prop_map(|(place, bit)| Harm::Flip(place, bit)),
+        any::<usize>().prop_map(Harm::Cut),
+        Just(Harm::Empty),
+        Just(Harm::Gone),
+    ]
+}
+
+fn do_harm(path: &Path, harm: Harm) {
+    let mut bytes = fs::read(path).unwrap();
+    let length = bytes.len();
+    match harm {
+        Harm::Flip(place, bit) => bytes[place % length] ^= 1 << bit,
+        Harm::Cut(place) => bytes.truncate(place % length),
+        Harm::Empty => bytes.clear(),
+        Harm::Gone => return fs::remove_file(path).unwrap(),
+    }
+    fs::write(path, bytes).unwrap();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn whatever_happens_to_one_segment_no_other_suffers_and_what_is_lost_is_counted_once(
+        acknowledged in 0..400_u64, place in any::<prop::sample::Index>(), harm in harm(),
+    ) {
+        const COUNT: u64 = 400;
+        let folder = tempfile::tempdir().unwrap();
+        let mut spool = Spool::open(folder.path(), PLAN, at(0));
+        for number in 0..COUNT {
+            prop_assert!(spool.push(envelope(number, 1_000), at(0)));
+        }
+        spool.acknowledge(0, acknowledged);
+        drop(spool);
+        let paths = segments(folder.path());
+        let begins: Vec<u64> = paths
+            .iter()
+            .map(|path| u64::from_str_radix(path.file_stem().unwrap().to_str().unwrap(), 16).unwrap())
+            .collect();
+        let hurt = place.index(paths.len());
+        do_harm(&paths[hurt], harm);
+        let reach = begins[hurt]..begins.get(hurt + 1).copied().unwrap_or(COUNT);
+
+        let told = Spool::open(folder.path(), PLAN, at(7)).dropped().messages;
+        let mut spool = Spool::open(folder.path(), PLAN, at(8));
+        prop_assert_eq!(spool.dropped().messages, told, "a restart counts nothing again");
+        let kept = drained(&mut spool);
+        let number = |envelope: &Envelope| envelope.id["message-".len()..].parse::<u64>().unwrap();
+        prop_assert!(kept.iter().all(|found| *found == envelope(number(found), 1_000)), "whole");
+        let numbers: Vec<u64> = kept.iter().map(number).collect();
+        prop_assert!(numbers.is_sorted_by(|one, next| one < next));
+        let expected = (acknowledged..COUNT).filter(|number| !reach.contains(number));
+        prop_assert!(expected.clone().all(|number| numbers.contains(&number)), "no other segment suffers");
+        let lost = COUNT - acknowledged - numbers.len() as u64;
+        let dropped = spool.dropped().messages;
+        if reach.end < COUNT {
+            prop_assert_eq!(dropped, lost, "{:?}", harm);
+        } else {
+            // Nothing behind tells how many there were.
+            prop_assert!(dropped <= lost.max(1));
+            prop_assert!(dropped > 0 || !matches!(harm, Harm::Flip(..)));
+        }
+        prop_assert!(spool.push(envelope(COUNT, 5), at(9)), "and it goes on");
+        prop_assert_eq!(ids(&mut spool, 5), ["message-400"]);
+    }
+
+    #[test]
+    fn a_folder_of_anything_is_opened_and_used(
+        files in prop::collection::vec(
+            (
+                prop_oneof![
+                    Just("ledger".to_owned()),
+                    "[0-9a-f]{16}\\.seg",
+                    Just("ffffffffffffffff.seg".to_owned()),
+                    Just("0000000000000000.seg".to_owned()),
+                    "[a-z0-9+]{1,5}\\.(seg|seg2|bad)",
+                ],
+                prop::collection::vec(any::<u8>(), 0..300),
+            ),
+            0..6,
+        ),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, bytes) in &files {
+            fs::write(folder.path().join(name), bytes).unwrap();
+        }
+        let mut spool = Spool::open(folder.path(), PLAN, at(0));
+        prop_assert_eq!(spool.trouble(), None);
+        prop_assert!(spool.push(envelope(1, 10), at(0)));
+        drop(spool);
+        let mut spool = Spool::open(folder.path(), PLAN, at(0));
+        prop_assert_eq!(drained(&mut spool), [envelope(1, 10)]);
+    }
+}
+
+#[test]
+fn a_segment_of_which_nothing_can_be_read_is_put_aside_and_not_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let theirs = b"another version's segment, longer than the head of a record";
+    fs::write(folder.path().join("0000000000000000.seg"), theirs).unwrap();
+    let mut spool = Spool::open(folder.path(), PLAN, at(0));
+    assert_eq!(spool.dropped().messages, 1, "it is told that something was lost");
+    assert!(spool.push(envelope(5, 10), at(0)));
+    drop(spool);
+    assert_eq!(fs::read(folder.path().join("0000000000000000.bad")).unwrap(), theirs);
+    assert_eq!(drained(&mut Spool::open(folder.path(), PLAN, at(0))), [envelope(5, 10)]);
+}
+
+#[test]
+fn a_ledger_of_before_is_understood() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut spool = Spool::open(folder.path(), PLAN, at(0));
+    spool.push(envelope(0, 10), at(0));
+    spool.push(envelope(1, 10), at(0));
+    drop(spool);
+    let mut copy = vec![0; 96];
+    copy[..4].copy_from_slice(&0x5357_4c31_u32.to_le_bytes());
+    copy[4..12].copy_from_slice(&99_u64.to_le_bytes());
+    copy[12..20].copy_from_slice(&1_u64.to_le_bytes());
+    let checksum = crc32fast::hash(&copy[..84]);
+    copy[84..88].copy_from_slice(&checksum.to_le_bytes());
+    OpenOptions::new()
+        .write(true)
+        .open(folder.path().join("ledger"))
+        .unwrap()
+        .write_all_at(&copy, 0)
+        .unwrap();
+    assert_eq!(drained(&mut Spool::open(folder.path(), PLAN, at(0))), [envelope(1, 10)]);
 }
