@@ -90,6 +90,9 @@ impl Play {
             receiver.kill().and_then(|()| receiver.wait()).expect("the receiver ends");
         }
         Self::judge(&published, &delivered);
+        let said = self.agent.log().matches("sink nats: its spool or its disk is full").count();
+        let told = delivered.iter().filter(|document| is_announcement(document)).count();
+        assert!((1..=told).contains(&said), "said {said} times, told {told} times: {}", self.agent.log());
     }
 
     /// So many scanners, each of which tries ports of a host of its own and is refused.
@@ -141,13 +144,13 @@ impl Play {
         assert!(dropped > 0, "the disk was full once");
         assert_eq!(there.difference(&arrived).count() as u64, dropped, "what is missing is what was told");
         assert_eq!(delivered.len(), arrived.len(), "the receiver knew by its id what it had already");
-        let told = delivered.iter().filter(|document| document["event"]["action"] == "records-dropped");
+        let told = delivered.iter().filter(|document| is_announcement(document));
         assert!(
             told.clone().count() >= 1
                 && told.clone().all(|document| document["scanwatch"]["delivery"]["sink"] == "nats")
         );
         assert!(
-            !published.iter().any(|document| document["event"]["action"] == "records-dropped"),
+            !published.iter().any(is_announcement),
             "the other sink was not held up, and dropped nothing"
         );
         // One incident a scan: only those that were open when the agent died may be told anew.
@@ -329,6 +332,11 @@ fn ids(documents: &[Value]) -> HashSet<String> {
 
 fn sources(documents: &[Value]) -> HashSet<String> {
     documents.iter().filter_map(|document| Some(document["source"]["ip"].as_str()?.to_owned())).collect()
+}
+
+/// Tells what was dropped.
+fn is_announcement(document: &Value) -> bool {
+    document["event"]["action"] == "records-dropped"
 }
 
 /// What the receiver was told to be lost.

@@ -338,3 +338,22 @@ fn backoff(pace: Pace) -> ExponentialBackoff {
 fn now() -> Timestamp {
     Timestamp::from_ns(crate::kernel::WallClock::wall_ns())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_a_limit_and_no_two_receivers_are_tried_in_step() {
+        let pace = Pace::default();
+        let pauses = || -> Vec<Duration> { backoff(pace).take(12).collect() };
+        let (one, other) = (pauses(), pauses());
+        assert_ne!(one, other, "each is lengthened at random");
+        for pause in [one, other] {
+            for (number, pause) in (0..).zip(pause) {
+                let least = (pace.backoff_min * 2u32.pow(number)).min(pace.backoff_max);
+                assert!(pause >= least && pause <= least * 2, "pause {number} is {pause:?}");
+            }
+        }
+    }
+}
