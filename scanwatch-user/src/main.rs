@@ -13,7 +13,7 @@ use scanwatch::doctor::{self, Layout};
 use scanwatch::generate;
 use scanwatch::policy::Policy;
 use scanwatch::replay::{self, Input, Progress, Replayed};
-use scanwatch::sink::{Format, Lines, Observer, Outlets, Pace, transport};
+use scanwatch::sink::{Format, Lines, Observer, Outlets, Pace};
 use scanwatch::state::{self, Memory, StateDirectory, StateError};
 use scanwatch::top;
 use tokio::signal::unix::{SignalKind, signal};
@@ -100,18 +100,9 @@ fn state_directory(policy: &Policy) -> anyhow::Result<Option<StateDirectory>> {
 
 /// The configured sinks, and standard output where there are none or it is asked for.
 fn sinks(policy: &Policy, format: Option<Format>, directory: Option<&StateDirectory>) -> io::Result<Outlets> {
-    for plan in &policy.sinks {
-        if let Err(why) = transport::check(plan) {
-            tracing::error!("sink {}: {why}; until then its alerts wait in its spool", plan.name);
-        }
-    }
     let spools = directory.map(|directory| state::spools(directory.path()));
-    let mut sinks =
-        Outlets::start(&policy.sinks, spools.as_deref(), Observer::on(hostname()), Pace::default())?;
-    if policy.sinks.is_empty() || format.is_some() {
-        sinks.add_stdout(format.unwrap_or_default())?;
-    }
-    Ok(sinks)
+    Outlets::start(&policy.sinks, spools.as_deref(), Observer::on(hostname()), Pace::default())?
+        .with_stdout(format)
 }
 
 /// Prints what was found; the exit code tells whether scanwatch can work here.

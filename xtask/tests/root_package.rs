@@ -10,10 +10,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
 use xtask::dist::{self, Packages};
 use xtask::lab::Lab;
 use xtask::lab::machine::Machine;
 use xtask::lab::process::Output;
+use xtask::lab::wait::poll;
 
 /// Longest time for dpkg, which waits until the service is ready.
 const DPKG_LIMIT: Duration = Duration::from_mins(2);
@@ -26,8 +28,23 @@ const SERVICE: &str = "scanwatch.service";
 const CONFIG: &str = "/etc/scanwatch/scanwatch.toml";
 const ALERTS: &str = "/var/log/scanwatch/alerts.json";
 
-/// What an administrator adds: the segments that scans of the lab cross.
-const INTERFACES: &str = "\n[[interface]]\nname = \"office\"\n\n[[interface]]\nname = \"servers\"\n";
+/// Longest time from the last probe of an incident to its end: the quiet time, and time for a busy machine.
+const ENDED_LIMIT: Duration = Duration::from_secs(90);
+/// What an administrator adds: the segments that scans of the lab cross, and when a scan is over.
+const OWN: &str = "\n[[interface]]\nname = \"office\"\n\n[[interface]]\nname = \"servers\"\n\n\
+                   [limits]\nquiet_s = 30\n";
+/// What else there is for whoever works with it.
+const HELP: [&str; 6] = [
+    "/usr/share/bash-completion/completions/scanwatch",
+    "/usr/share/zsh/vendor-completions/_scanwatch",
+    "/usr/share/fish/vendor_completions.d/scanwatch.fish",
+    "/usr/share/doc/scanwatch/scanwatch.example.toml",
+    "/usr/share/doc/scanwatch/README.md",
+    "/usr/share/doc/scanwatch/copyright",
+];
+/// A system that another program than systemd runs, as `sh -c THIS system FOLDER OLD NEW`: this one's files under a layer of
+/// its own, in which the packages OLD and NEW are installed one after the other, removed and purged.
+const WITHOUT_SYSTEMD: &str = include_str!("without_systemd.sh");
 
 /// What `cargo xtask dist` makes, made once for all tests.
 fn packages() -> Result<&'static Packages> {
@@ -113,19 +130,37 @@ fn assert_locked_up(machine: &Machine) -> Result<()> {
     Ok(())
 }
 
-/// A scan inside becomes an alert in the file of the packaged configuration.
-fn assert_alerts(lab: &Lab, machine: &Machine) -> Result<()> {
-    lab.scanner.run_line("nmap -n -sS -p1-300 --max-rate 500 10.2.0.10", ALERT_LIMIT)?;
-    let started = Instant::now();
-    let scanner = format!("\"ip\":\"{}\"", lab.scanner.v4());
-    loop {
-        let alerts = fs::read_to_string(machine.path(ALERTS)).unwrap_or_default();
-        if alerts.lines().any(|line| line.contains("scan-detected") && line.contains(&scanner)) {
-            return Ok(());
-        }
-        ensure!(started.elapsed() < ALERT_LIMIT, "no alert in {ALERTS}: {alerts}\n{}", journal(machine)?);
-        thread::sleep(Duration::from_millis(200));
+/// What the file of the packaged configuration says of the scanner, once `action` is among it: action and incident of each
+/// alert.
+fn alerts(lab: &Lab, machine: &Machine, action: &str, limit: Duration) -> Result<Vec<(String, String)>> {
+    poll(action, limit, lab.stop(), || {
+        let text = fs::read_to_string(machine.path(ALERTS)).unwrap_or_default();
+        let documents = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let told: Vec<_> = documents
+            .filter(|alert| alert["source"]["ip"] == lab.scanner.v4().to_string())
+            .map(|alert| (word(&alert["event"]["action"]), word(&alert["scanwatch"]["incident"]["id"])))
+            .collect();
+        Ok(told.iter().any(|(told, _)| told == action).then_some(told))
+    })
+    .with_context(|| journal(machine).unwrap_or_default())
+}
+
+fn word(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// Whether there are the manual, what completes commands, and an account that nobody can log in by; and whose the
+/// configuration is.
+fn assert_furnished(machine: &Machine) -> Result<()> {
+    machine.run_line("man --where scanwatch-run")?;
+    for path in HELP {
+        assert!(machine.path(path).is_file(), "{path}");
     }
+    let config = fs::metadata(machine.path(CONFIG))?;
+    assert_eq!((config.mode() & 0o7777, config.uid(), config.gid()), (0o644, 0, 0));
+    let account = machine.run_line("getent passwd scanwatch")?.stdout;
+    assert!(account.trim_end().ends_with(":/var/lib/scanwatch:/usr/sbin/nologin"), "{account}");
+    Ok(())
 }
 
 /// Whether a program of ours is on an interface of the router.
@@ -152,14 +187,16 @@ fn installed_it_watches_and_alerts_and_once_purged_nothing_is_left() -> Result<(
     // The router's default route goes out there.
     assert_at_work(&machine, "internet")?;
     assert_locked_up(&machine)?;
-    machine.run_line("man --where scanwatch-run")?;
+    assert_furnished(&machine)?;
 
     let config = machine.path(CONFIG);
-    let own = fs::read_to_string(&config)? + INTERFACES;
+    let own = fs::read_to_string(&config)? + OWN;
     fs::write(&config, &own)?;
     machine.run_line("systemctl restart scanwatch")?;
     assert_at_work(&machine, "office, servers")?;
-    assert_alerts(&lab, &machine)?;
+    let nmap =
+        lab.scanner.spawn("nmap", ["-n", "-Pn", "-sS", "-p1-9000", "--max-rate", "60", "10.2.0.10"])?;
+    alerts(&lab, &machine, "scan-detected", ALERT_LIMIT)?;
 
     let before = machine.property(SERVICE, "MainPID")?;
     let newer = newer(deb, lab.folder())?;
@@ -168,6 +205,12 @@ fn installed_it_watches_and_alerts_and_once_purged_nothing_is_left() -> Result<(
     assert_ne!(machine.property(SERVICE, "MainPID")?, before, "the new program runs");
     assert_at_work(&machine, "office, servers")?;
     assert!(is_attached(&lab, "office")?);
+    drop(nmap);
+    let told = alerts(&lab, &machine, "scan-ended", ENDED_LIMIT)?;
+    assert!(told.iter().all(|(_, id)| *id == told[0].1 && id.len() == 32), "one incident: {told:?}");
+    let detected = told.iter().filter(|(action, _)| action == "scan-detected").count();
+    assert_eq!(detected, 1, "{told:?}");
+    assert!(journal(&machine)?.contains("going on with 1 open incidents"), "{}", journal(&machine)?);
 
     dpkg(&machine, &["--remove", "scanwatch"])?.ok()?;
     assert!(!is_attached(&lab, "office")?, "nothing stays attached");
@@ -181,7 +224,7 @@ fn installed_it_watches_and_alerts_and_once_purged_nothing_is_left() -> Result<(
 }
 
 #[test]
-fn a_wrong_configuration_does_not_start_and_a_service_that_hangs_is_started_again() -> Result<()> {
+fn a_wrong_configuration_is_not_followed_and_a_service_that_hangs_is_started_again() -> Result<()> {
     let Packages { deb, .. } = packages()?;
     let lab = Lab::new()?;
     let machine = Machine::boot(&lab.router, lab.folder())?;
@@ -193,6 +236,22 @@ fn a_wrong_configuration_does_not_start_and_a_service_that_hangs_is_started_agai
     let restart = machine.run(&["systemctl", "restart", "scanwatch"])?;
     assert!(!restart.status.success(), "a wrong configuration starts");
     assert!(journal(&machine)?.contains("no_such_key"), "and nobody says why");
+    fs::write(&config, &good)?;
+
+    machine.run_line("systemctl restart scanwatch")?;
+    let pid = machine.property(SERVICE, "MainPID")?;
+    let is_said = |what: &str| {
+        poll(what, ALERT_LIMIT, lab.stop(), || Ok(journal(&machine)?.contains(what).then_some(())))
+    };
+    machine.run_line("systemctl reload scanwatch")?;
+    is_said("configuration read again")?;
+    fs::write(&config, good.clone() + "\nno_such_section = 1\n")?;
+    let reload = machine.run(&["systemctl", "reload", "scanwatch"])?;
+    assert!(!reload.status.success(), "a wrong configuration is reloaded");
+    is_said("the configuration stays as it was")?;
+    is_said("no_such_section")?;
+    assert_at_work(&machine, "internet")?;
+    assert_eq!(machine.property(SERVICE, "MainPID")?, pid, "it goes on by the one before");
     fs::write(&config, good)?;
 
     let drop_in = machine.path("/etc/systemd/system/scanwatch.service.d");
@@ -225,6 +284,26 @@ fn where_daemons_are_forbidden_it_is_installed_and_not_started() -> Result<()> {
     assert_eq!(machine.property(SERVICE, "ActiveState")?, "inactive");
     assert_eq!(machine.run_line("systemctl is-enabled scanwatch")?.stdout, "enabled\n");
     assert!(!is_attached(&lab, "internet")?);
+    Ok(())
+}
+
+#[test]
+fn without_systemd_it_is_installed_upgraded_removed_and_purged_as_well() -> Result<()> {
+    let Packages { deb, .. } = packages()?;
+    let folder = std::env::temp_dir().join(format!("scanwatch-without-systemd-{}", std::process::id()));
+    fs::create_dir(&folder)?;
+    let newer = newer(deb, &folder)?;
+    let mut unshare = Command::new("timeout");
+    unshare.arg(DPKG_LIMIT.as_secs().to_string());
+    unshare.args(["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"]);
+    unshare.args(["sh", "-c", WITHOUT_SYSTEMD, "system"]).arg(&folder).arg(deb).arg(newer);
+    let ran = unshare.output();
+    fs::remove_dir_all(&folder)?;
+    let ran = ran?;
+    let said = String::from_utf8_lossy(&ran.stdout);
+    assert!(ran.status.success(), "{said}{}", String::from_utf8_lossy(&ran.stderr));
+    let (_, left) = said.split_once("left:\n").context("it came to no end")?;
+    assert_eq!(left, "", "{said}");
     Ok(())
 }
 

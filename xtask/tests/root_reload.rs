@@ -4,12 +4,13 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use nix::sys::signal::Signal;
-use support::{RECORD_LIMIT, counter, is_detected, number, watching};
+use serde_json::Value;
+use support::{LIMIT, RECORD_LIMIT, SILENCE, counter, is_detected, number, watching};
 use xtask::lab::agent::Record;
 use xtask::lab::wait::poll;
 use xtask::lab::{Lab, Scanwatch, Stop};
@@ -103,5 +104,65 @@ fn a_scan_goes_on_over_reloads_good_and_bad_until_a_role_covers_it() -> Result<(
     ensure!(counter(&report, "configuration.reloads") == 5, "{:?}", report.stats);
     ensure!(counter(&report, "configuration.failures") == 1, "{:?}", report.stats);
     ensure!(counter(&report, "incidents.vertical.total") == 1, "{:?}", report.stats);
+    Ok(())
+}
+
+/// What a sink has written to its file.
+fn written(path: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+#[test]
+fn thresholds_services_and_sinks_are_followed_and_what_was_counted_before_is_judged_by_them() -> Result<()> {
+    const READ: &str = "configuration read again";
+    const OFF: &str = "{ \"1m\" = \"off\", \"10m\" = \"off\", \"1h\" = \"off\", \"24h\" = \"off\" }";
+    let lab = Lab::new()?;
+    let blind = format!("{BEFORE}[thresholds]\nvertical = {OFF}\nvertical_any = {OFF}\n");
+    let mut agent = watching(Scanwatch::on(&lab).config(&blind))?;
+    let scan = |target: &str| {
+        let line =
+            format!("nmap -n -Pn -sS -p20000-20099 --max-rate 200 --max-retries 0 --source-port 40000 {target}");
+        lab.scanner.run_line(&line, LIMIT).map(drop)
+    };
+    scan("10.2.0.10")?;
+    std::thread::sleep(SILENCE * 2);
+    ensure!(agent.records()?.is_empty(), "it is judged by a threshold that is off");
+
+    // Thresholds again, a service, and a sink instead of standard output.
+    let alerts = lab.folder().join("alerts.json");
+    let sink = format!("[[sink]]\nname = \"siem\"\ntype = \"file\"\npath = \"{}\"\n", alerts.display());
+    let ghosts = "[services]\nghosts = [\"tcp/20000-20099\"]\n";
+    reload(&lab, &agent, &format!("{BEFORE}{ghosts}{sink}"), READ)?;
+    ensure!(agent.log().contains("the state directory"), "where spools are is not said: {}", agent.log());
+    let is_told = |action: &str, target: &str| {
+        poll(&format!("{action} of {target}"), RECORD_LIMIT, lab.stop(), || {
+            let told = written(&alerts).into_iter().find(|record| {
+                record["event"]["action"] == action && record["event"]["reason"].to_string().contains(target)
+            });
+            Ok(told)
+        })
+        .with_context(|| format!("{:?}\n{}", written(&alerts), agent.log()))
+    };
+    let detected = is_told("scan-detected", "10.2.0.10")?;
+    scan("10.2.0.20")?;
+    let named = poll("a record that names the service", RECORD_LIMIT, lab.stop(), || {
+        let named = written(&alerts).into_iter().find(|record| {
+            record["scanwatch"]["scan"]["services"].to_string().contains("ghosts")
+        });
+        Ok(named)
+    })
+    .with_context(|| format!("{:?}", written(&alerts)))?;
+    ensure!(named["source"] == detected["source"], "{named}");
+    ensure!(agent.records()?.is_empty(), "standard output gets what is the sink's");
+
+    // The sink goes, and standard output has what comes then.
+    let before = written(&alerts).len();
+    reload(&lab, &agent, BEFORE, READ)?;
+    let report = agent.stop()?;
+    ensure!(report.status.success(), "{}", report.stderr);
+    let ended = report.with_action("scan-ended").next().context("its end is nowhere")?;
+    ensure!(ended.source() == detected["source"]["ip"], "{}", ended.line);
+    ensure!(written(&alerts).len() == before, "the sink that is gone gets records");
     Ok(())
 }

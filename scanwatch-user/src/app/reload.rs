@@ -47,13 +47,16 @@ impl Agent {
             self.sinks.reopen();
             return Ok(());
         };
-        let (policy, kept) = match reread() {
+        let (policy, mut kept) = match reread() {
             Ok(policy) => policy.fixed_as(&self.policy),
             Err(error) => {
                 self.stay(error.to_string());
                 return Ok(());
             }
         };
+        if self.memory.is_none() && crate::state::wanted(&policy).is_some() {
+            kept.push("the state directory, without which spools are held in memory");
+        }
         let began = Instant::now();
         match self.kernel.plan(&policy).await {
             Ok(plan) => self.become_policy(policy, plan, began)?,
@@ -108,8 +111,8 @@ impl Agent {
         match self.sinks.reconfigure(&self.policy.sinks, SINKS_END) {
             Ok(()) => self.reloads.succeeded(),
             Err(error) => {
-                tracing::error!("a sink cannot be started: {error}; all else is as configured");
-                self.reloads.failed(format!("a sink cannot be started: {error}"));
+                tracing::error!("not every sink goes on as configured: {error}; all else does");
+                self.reloads.failed(format!("not every sink goes on as configured: {error}"));
             }
         }
         Ok(())

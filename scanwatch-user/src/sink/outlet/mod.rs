@@ -5,6 +5,8 @@
 mod dead_letters;
 mod meter;
 #[cfg(test)]
+mod reload_tests;
+#[cfg(test)]
 mod tests;
 mod worker;
 
@@ -82,25 +84,16 @@ pub struct Outlet {
 
 impl Outlet {
     /// Starts a sink; `spools` is the folder that holds a folder for each sink, and without it messages wait in memory.
-    /// `closed` is told once nobody will ever take a message.
-    pub fn start(
-        plan: SinkPlan,
-        spools: Option<&Path>,
-        observer: Observer,
-        pace: Pace,
-        closed: Arc<Notify>,
-    ) -> io::Result<Self> {
-        let transport = transport::of(&plan);
-        Self::start_with(transport, plan, spools, observer, pace, closed)
-    }
-
-    fn start_with(
+    /// `closed` is told once nobody will ever take a message. The folder is not touched until the `before` that had it, a
+    /// sink of the same name, has ended.
+    fn start(
         transport: Box<dyn Transport>,
         plan: SinkPlan,
         spools: Option<&Path>,
         observer: Observer,
         pace: Pace,
         closed: Arc<Notify>,
+        before: Option<oneshot::Receiver<u64>>,
     ) -> io::Result<Self> {
         let (commands, receiver) = mpsc::channel(CHANNEL_MAX);
         let (end, ended) = oneshot::channel();
@@ -116,6 +109,10 @@ impl Outlet {
         };
         let folder = spools.map(|spools| spools.join(&plan.name));
         std::thread::Builder::new().name(format!("sink-{}", plan.name)).spawn(move || {
+            if let Some(before) = before {
+                // It has ended, too, where it cannot say how.
+                let _ = runtime.block_on(before);
+            }
             let worker =
                 Worker::new(transport, plan, folder.as_deref(), observer, pace, meter, missed, closed);
             let lost = runtime.block_on(worker.run(receiver));
@@ -133,6 +130,24 @@ impl Outlet {
         }
     }
 
+    /// Goes on by this plan; what cannot be told the thread is an error, and the plan before stays.
+    fn follow(&mut self, plan: &SinkPlan) -> io::Result<()> {
+        let command = if self.plan == *plan { Command::Reopen } else { Command::Become(Box::new(plan.clone())) };
+        self.commands.try_send(command).map_err(|_| {
+            io::Error::other("its disk is too slow for it to be told; ask for the configuration to be read once more")
+        })?;
+        if self.plan != *plan {
+            warn_of(plan);
+            self.plan = plan.clone();
+        }
+        Ok(())
+    }
+
+    /// Delivers what it can for `limit`, and ends; a thread whose channel is full, once nothing is in it any more.
+    fn close(&self, limit: Duration) {
+        let _ = self.commands.try_send(Command::Close(limit));
+    }
+
     fn barrier(&self) -> oneshot::Receiver<()> {
         let (done, waits) = oneshot::channel();
         let _ = self.commands.try_send(Command::Barrier(done));
@@ -140,9 +155,20 @@ impl Outlet {
     }
 }
 
+/// Says what keeps a plan from working, where that can be seen without its receiver.
+fn warn_of(plan: &SinkPlan) {
+    if let Err(why) = transport::check(plan) {
+        tracing::error!("sink {}: {why}; until then its alerts wait in its spool", plan.name);
+    }
+}
+
 /// All sinks.
 pub struct Outlets {
     all: Vec<Outlet>,
+    /// Those that are no longer configured, and may still be delivering.
+    leaving: Vec<Outlet>,
+    /// The form that standard output was asked for in, besides the sinks.
+    stdout: Option<Format>,
     spools: Option<PathBuf>,
     observer: Observer,
     pace: Pace,
@@ -157,44 +183,67 @@ impl Outlets {
         observer: Observer,
         pace: Pace,
     ) -> io::Result<Self> {
-        let closed = Arc::new(Notify::new());
-        let mut outlets =
-            Self { all: Vec::new(), spools: spools.map(Path::to_owned), observer, pace, closed };
+        let mut outlets = Self {
+            all: Vec::new(),
+            leaving: Vec::new(),
+            stdout: None,
+            spools: spools.map(Path::to_owned),
+            observer,
+            pace,
+            closed: Arc::new(Notify::new()),
+        };
         for plan in plans {
             outlets.add(plan)?;
         }
         Ok(outlets)
     }
 
-    /// Adds standard output as the person who started the program sees it: nothing of it outlives the process, and
-    /// [`Outlets::reconfigure`] leaves it as it is.
-    pub fn add_stdout(&mut self, format: Format) -> io::Result<()> {
+    /// Adds standard output as the person who started the program sees it: in the form that was `asked` for, or in the
+    /// native one where there is no sink. Nothing of it outlives the process.
+    pub fn with_stdout(mut self, asked: Option<Format>) -> io::Result<Self> {
+        self.stdout = asked;
+        self.need_stdout()?;
+        Ok(self)
+    }
+
+    /// Standard output is there if it was asked for, or if nothing else takes records.
+    fn need_stdout(&mut self) -> io::Result<()> {
+        let is_needed = self.stdout.is_some() || self.all.is_empty();
+        if !is_needed || self.all.iter().any(|outlet| outlet.plan.name == STDOUT) {
+            return Ok(());
+        }
         let plan = SinkPlan {
             name: STDOUT.to_owned(),
-            format,
+            format: self.stdout.unwrap_or_default(),
             template: None,
             spool: SpoolPlan::default(),
             transport: TransportPlan::Stdout,
         };
-        self.start_one(plan, None)
+        self.start_one(transport::of(&plan), plan, None)
     }
 
     /// Adds a sink with a transport of one's own.
     pub fn add_with(&mut self, plan: SinkPlan, transport: Box<dyn Transport>) -> io::Result<()> {
-        let (spools, closed) = (self.spools.as_deref(), Arc::clone(&self.closed));
-        let outlet = Outlet::start_with(transport, plan, spools, self.observer.clone(), self.pace, closed)?;
-        self.all.push(outlet);
-        Ok(())
+        let spools = self.spools.clone();
+        self.start_one(transport, plan, spools.as_deref())
     }
 
     fn add(&mut self, plan: &SinkPlan) -> io::Result<()> {
-        let spools = self.spools.clone();
-        self.start_one(plan.clone(), spools.as_deref())
+        warn_of(plan);
+        self.add_with(plan.clone(), transport::of(plan))
     }
 
-    fn start_one(&mut self, plan: SinkPlan, spools: Option<&Path>) -> io::Result<()> {
+    fn start_one(
+        &mut self,
+        transport: Box<dyn Transport>,
+        plan: SinkPlan,
+        spools: Option<&Path>,
+    ) -> io::Result<()> {
         let closed = Arc::clone(&self.closed);
-        self.all.push(Outlet::start(plan, spools, self.observer.clone(), self.pace, closed)?);
+        let before = self.leaving.iter().position(|outlet| outlet.plan.name == plan.name);
+        let before = before.map(|place| self.leaving.swap_remove(place).ended);
+        let observer = self.observer.clone();
+        self.all.push(Outlet::start(transport, plan, spools, observer, self.pace, closed, before)?);
         Ok(())
     }
 
@@ -221,28 +270,32 @@ impl Outlets {
     }
 
     /// Goes on by other plans: sinks of the same name keep their spools, those that are gone deliver what they can for
-    /// `limit` and leave the rest on disk, and files are opened anew.
+    /// `limit` and leave the rest on disk, and files are opened anew. Standard output comes and goes as at a start.
+    ///
+    /// # Errors
+    /// Names the sinks that could not be started or told; all others go on by their plans.
     pub fn reconfigure(&mut self, plans: &[SinkPlan], limit: Duration) -> io::Result<()> {
-        self.all.retain(|outlet| {
-            let stays = outlet.plan.name == STDOUT || plans.iter().any(|plan| plan.name == outlet.plan.name);
-            if !stays {
-                let _ = outlet.commands.try_send(Command::Close(limit));
-            }
-            stays
-        });
+        self.leaving.retain_mut(|outlet| outlet.ended.try_recv() == Err(oneshot::error::TryRecvError::Empty));
+        let is_gone = |outlet: &mut Outlet| match outlet.plan.name.as_str() {
+            STDOUT => self.stdout.is_none() && !plans.is_empty(),
+            name => plans.iter().all(|plan| plan.name != name),
+        };
+        for outlet in self.all.extract_if(.., is_gone) {
+            outlet.close(limit);
+            self.leaving.push(outlet);
+        }
+        let mut failed = Vec::new();
         for plan in plans {
-            match self.all.iter_mut().find(|outlet| outlet.plan.name == plan.name) {
-                Some(outlet) if outlet.plan == *plan => {
-                    let _ = outlet.commands.try_send(Command::Reopen);
-                }
-                Some(outlet) => {
-                    outlet.plan = plan.clone();
-                    let _ = outlet.commands.try_send(Command::Become(Box::new(plan.clone())));
-                }
-                None => self.add(plan)?,
+            let followed = match self.all.iter_mut().find(|outlet| outlet.plan.name == plan.name) {
+                Some(outlet) => outlet.follow(plan),
+                None => self.add(plan),
+            };
+            if let Err(error) = followed {
+                failed.push(format!("{}: {error}", plan.name));
             }
         }
-        Ok(())
+        self.need_stdout()?;
+        if failed.is_empty() { Ok(()) } else { Err(io::Error::other(failed.join("; "))) }
     }
 
     /// Opens anew what may have been moved aside.
@@ -279,7 +332,7 @@ impl Outlets {
         // Good-byes take a moment of their own.
         let end = tokio::time::Instant::now() + limit + worker::GOODBYE * 2;
         let mut lost = 0;
-        for outlet in self.all {
+        for outlet in self.all.into_iter().chain(self.leaving) {
             let meter = outlet.meter;
             // One that does not end has said how much waits.
             lost += match tokio::time::timeout_at(end, outlet.ended).await {

@@ -14,13 +14,13 @@ use crate::policy::{SpoolPlan, TransportPlan, WhenFull};
 use crate::sink::transport::{BatchMax, Fate, Outage, Receipt};
 use crate::sink::{Envelope, Format};
 
-const PACE: Pace = Pace {
+pub(super) const PACE: Pace = Pace {
     backoff_min: Duration::from_millis(1),
     backoff_max: Duration::from_millis(20),
     announce: Duration::ZERO,
     sync: Duration::from_millis(1),
 };
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What the receiver does with the next delivery.
 #[derive(Clone, Debug)]
@@ -119,11 +119,11 @@ fn plan(spool: SpoolPlan) -> SinkPlan {
 fn start(receiver: &Arc<Receiver>, spools: Option<&Path>, spool: SpoolPlan) -> Outlet {
     let wire = Box::new(Wire(Arc::clone(receiver)));
     let closed = Arc::new(Notify::new());
-    Outlet::start_with(wire, plan(spool), spools, Observer::on("gw1"), PACE, closed).unwrap()
+    Outlet::start(wire, plan(spool), spools, Observer::on("gw1"), PACE, closed, None).unwrap()
 }
 
 /// Records of incidents that nobody had, with ids that tell them apart.
-fn records(count: u32) -> Vec<Arc<Record>> {
+pub(super) fn records(count: u32) -> Vec<Arc<Record>> {
     let mut lab = Lab::new(policy());
     lab.scan_ports("10.1.0.99", "10.2.0.10", 1..=20, 10.0);
     lab.wait(3.0);
@@ -143,7 +143,7 @@ fn publish(outlet: &Outlet, records: &[Arc<Record>]) {
     }
 }
 
-fn ids(records: &[Arc<Record>]) -> Vec<String> {
+pub(super) fn ids(records: &[Arc<Record>]) -> Vec<String> {
     records.iter().map(|record| super::super::Message::from(&**record).id()).collect()
 }
 

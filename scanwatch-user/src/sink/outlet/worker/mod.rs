@@ -182,6 +182,8 @@ impl Worker {
             Command::Become(plan) => {
                 self.spool.set_plan(plan.spool);
                 self.meter.set_transport(plan.transport.name());
+                // Nobody may take a message by the way before, and somebody by this one.
+                self.meter.closed.store(false, Ordering::Relaxed);
                 self.renewal = Renewal::Another;
                 self.plan = *plan;
                 self.not_before = Instant::now();
