@@ -66,6 +66,8 @@ fn every_command_of_the_readme_is_run_by_a_test_of_this_file() {
         "target/release/scanwatch run --interface office --interface servers --interface internet --stats",
         "target/release/scanwatch replay capture.pcap --format text",
         "target/release/scanwatch doctor --interface office",
+        // root_package.rs runs it, and installs what it makes.
+        "cargo xtask dist",
         // With --quick here.
         "cargo xtask bench --json bench.json",
     ];

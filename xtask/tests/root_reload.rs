@@ -121,8 +121,9 @@ fn thresholds_services_and_sinks_are_followed_and_what_was_counted_before_is_jud
     let blind = format!("{BEFORE}[thresholds]\nvertical = {OFF}\nvertical_any = {OFF}\n");
     let mut agent = watching(Scanwatch::on(&lab).config(&blind))?;
     let scan = |target: &str| {
-        let line =
-            format!("nmap -n -Pn -sS -p20000-20099 --max-rate 200 --max-retries 0 --source-port 40000 {target}");
+        let line = format!(
+            "nmap -n -Pn -sS -p20000-20099 --max-rate 200 --max-retries 0 --source-port 40000 {target}"
+        );
         lab.scanner.run_line(&line, LIMIT).map(drop)
     };
     scan("10.2.0.10")?;
@@ -147,9 +148,9 @@ fn thresholds_services_and_sinks_are_followed_and_what_was_counted_before_is_jud
     let detected = is_told("scan-detected", "10.2.0.10")?;
     scan("10.2.0.20")?;
     let named = poll("a record that names the service", RECORD_LIMIT, lab.stop(), || {
-        let named = written(&alerts).into_iter().find(|record| {
-            record["scanwatch"]["scan"]["services"].to_string().contains("ghosts")
-        });
+        let named = written(&alerts)
+            .into_iter()
+            .find(|record| record["scanwatch"]["scan"]["services"].to_string().contains("ghosts"));
         Ok(named)
     })
     .with_context(|| format!("{:?}", written(&alerts)))?;

@@ -34,6 +34,23 @@ pub(super) fn cell(text: &str, columns: usize, is_number: bool) -> String {
     if is_number { blanks + &text } else { text + &blanks }
 }
 
+/// The text broken at blanks into so many lines at most, each of so many columns at most; what does not fit is cut visibly.
+pub(super) fn broken(text: &str, columns: usize, lines: usize) -> Vec<String> {
+    let mut broken: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        // The last line takes what is left, and is cut below.
+        let is_last = broken.len() == lines;
+        match broken.last_mut() {
+            Some(line) if is_last || width(line) + 1 + width(word) <= columns => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => broken.push(word.to_owned()),
+        }
+    }
+    broken.iter().take(lines).map(|line| fit(line, columns)).collect()
+}
+
 /// Columns that a text takes.
 pub(super) fn width(text: &str) -> usize {
     Span::raw(text).width()
@@ -84,6 +101,15 @@ pub(super) fn span(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sentence_is_broken_at_blanks_and_cut_only_where_there_is_no_line_left() {
+        assert_eq!(broken("it tried all ports", 8, 3), ["it tried", "all", "ports"]);
+        assert_eq!(broken("it tried all ports", 9, 2), ["it tried", "all ports"]);
+        assert_eq!(broken("it tried all ports", 8, 2), ["it tried", "all por…"]);
+        assert_eq!(broken("2001:db8::1 tried", 8, 2), ["2001:db…", "tried"]);
+        assert!(broken("", 8, 2).is_empty() && broken("it tried", 8, 0).is_empty());
+    }
 
     #[test]
     fn text_that_is_too_long_is_cut_visibly_and_never_wider_than_asked() {

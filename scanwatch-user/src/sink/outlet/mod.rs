@@ -132,9 +132,12 @@ impl Outlet {
 
     /// Goes on by this plan; what cannot be told the thread is an error, and the plan before stays.
     fn follow(&mut self, plan: &SinkPlan) -> io::Result<()> {
-        let command = if self.plan == *plan { Command::Reopen } else { Command::Become(Box::new(plan.clone())) };
+        let command =
+            if self.plan == *plan { Command::Reopen } else { Command::Become(Box::new(plan.clone())) };
         self.commands.try_send(command).map_err(|_| {
-            io::Error::other("its disk is too slow for it to be told; ask for the configuration to be read once more")
+            io::Error::other(
+                "its disk is too slow for it to be told; ask for the configuration to be read once more",
+            )
         })?;
         if self.plan != *plan {
             warn_of(plan);

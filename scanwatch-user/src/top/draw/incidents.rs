@@ -5,10 +5,11 @@ use std::cmp::Reverse;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
-use ratatui::widgets::{Paragraph, Wrap};
+use ratatui::text::Line;
+use ratatui::widgets::Paragraph;
 
 use super::super::data::Data;
-use super::super::fit::{count, fit, span};
+use super::super::fit::{broken, count, fit, span};
 use super::super::pane::Order;
 use super::super::view::View;
 use super::table::{self, Column, Row};
@@ -102,17 +103,27 @@ fn source(incident: &Incident) -> String {
 /// The sentence, what answered, and by what an analyst finds the records.
 fn draw_detail(frame: &mut Frame, area: Rect, Listed { incident, is_over }: &Listed) {
     let columns = usize::from(area.width);
-    let [rule, sentence, answered, facts] = Layout::vertical([
-        Constraint::Length(1),
-        Constraint::Length(3),
-        Constraint::Length(1),
-        Constraint::Length(1),
-    ])
-    .areas(area);
+    let [rule, told, facts] =
+        Layout::vertical([Constraint::Length(1), Constraint::Length(4), Constraint::Length(1)]).areas(area);
     frame.render_widget(Paragraph::new("─".repeat(columns)).style(DIM), rule);
-    // Three lines at most; a word may leave each of them short.
-    let text = fit(&incident.reason, (3 * columns).saturating_sub(columns / 2));
-    frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }), sentence);
+    let answered = answered(incident);
+    let sentence_rows = usize::from(told.height).saturating_sub(usize::from(answered.is_some()));
+    let mut lines = broken(&incident.reason, columns, sentence_rows);
+    lines.extend(answered.map(|answered| fit(&answered, columns)));
+    frame.render_widget(Paragraph::new(lines.into_iter().map(Line::from).collect::<Vec<_>>()), told);
+    let state = if *is_over { "over" } else { "open" };
+    let text = format!(
+        "{state}, {}; rule {}; {}; incident {}",
+        incident.treatment,
+        incident.rule,
+        incident.techniques.join(", "),
+        incident.id
+    );
+    frame.render_widget(Paragraph::new(fit(&text, columns)).style(DIM), facts);
+}
+
+/// What the scanner learned, where it learned anything.
+fn answered(incident: &Incident) -> Option<String> {
     let targets: Vec<String> = incident
         .targets
         .iter()
@@ -123,17 +134,5 @@ fn draw_detail(frame: &mut Frame, area: Rect, Listed { incident, is_over }: &Lis
             None => target.address.clone(),
         })
         .collect();
-    if !targets.is_empty() {
-        let text = format!("answered: {}", targets.join(", "));
-        frame.render_widget(Paragraph::new(fit(&text, columns)), answered);
-    }
-    let state = if *is_over { "over" } else { "open" };
-    let text = format!(
-        "{state}, {}; rule {}; {}; incident {}",
-        incident.treatment,
-        incident.rule,
-        incident.techniques.join(", "),
-        incident.id
-    );
-    frame.render_widget(Paragraph::new(fit(&text, columns)).style(DIM), facts);
+    (!targets.is_empty()).then(|| format!("answered: {}", targets.join(", ")))
 }
