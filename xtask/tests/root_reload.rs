@@ -18,7 +18,7 @@ use xtask::lab::{Lab, Scanwatch, Stop};
 /// Longest time from the signal to the line that says what became of it.
 const SOON: Duration = Duration::from_secs(30);
 /// Longest time from the last probe of an incident to its end: the quiet time, and the look after it.
-const ENDED_LIMIT: Duration = Duration::from_secs(120);
+const ENDED_LIMIT: Duration = Duration::from_mins(2);
 
 const BEFORE: &str = "[[zone]]\nname = \"inside\"\nnetworks = [\"10.0.0.0/8\", \"fd00::/8\"]\n";
 /// The same networks by other numbers, and other limits.

@@ -16,7 +16,7 @@ use xtask::lab::{Lab, Scanwatch, Stop};
 /// An epoch of ten seconds, and time for a busy disk: by then what is open is saved.
 const SAVED_LIMIT: Duration = Duration::from_secs(45);
 /// Longest time from the last probe to the end of an incident: a minute of quiet, and time for a busy machine.
-const ENDED_LIMIT: Duration = Duration::from_secs(120);
+const ENDED_LIMIT: Duration = Duration::from_mins(2);
 const SOON: Duration = Duration::from_secs(30);
 
 /// scanwatch with a state directory.

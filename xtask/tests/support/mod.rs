@@ -11,9 +11,9 @@ use xtask::lab::Scanwatch;
 use xtask::lab::agent::{Record, Report, Setup};
 
 /// Longest time until scanwatch watches: loading and verifying takes about a second, more on a busy machine.
-const READY_LIMIT: Duration = Duration::from_secs(60);
+const READY_LIMIT: Duration = Duration::from_mins(1);
 /// Longest time one program of the lab may take.
-pub const LIMIT: Duration = Duration::from_secs(120);
+pub const LIMIT: Duration = Duration::from_mins(2);
 /// Longest wait for a record: an epoch of ten seconds and a little, where the ring did not tell it before.
 pub const RECORD_LIMIT: Duration = Duration::from_secs(40);
 /// Silence after which a contact has failed, as the default configuration has it.
