@@ -220,3 +220,12 @@ fn the_topic_of_the_example_is_read_and_what_is_not_said_has_a_default() {
     };
     assert_eq!(plan(least), expected);
 }
+
+#[test]
+fn the_configuration_on_the_page_is_valid() {
+    let page = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/integrations/kafka.md"));
+    let (_, rest) = page.split_once("```toml\n").unwrap();
+    let (text, _) = rest.split_once("```").unwrap();
+    let sinks = config::parse(text, "page").unwrap_or_else(|error| panic!("{error}\n{text}")).sinks;
+    assert!(matches!(&sinks[0].transport, TransportPlan::Kafka(plan) if plan.sasl.is_some()), "{sinks:?}");
+}

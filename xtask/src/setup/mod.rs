@@ -12,6 +12,7 @@ mod musl;
 mod packager;
 mod python;
 mod rustup;
+mod source;
 mod tools;
 mod trial;
 
@@ -25,6 +26,7 @@ pub use kafka::libraries_of_kafka;
 pub use musl::{static_library, static_target};
 pub use packager::packager;
 pub use python::python;
+pub use source::source_file;
 pub use tools::{TOOLS, Tool, tools};
 
 use crate::kernel_object::{KernelToolchain, clean_command};

@@ -40,7 +40,7 @@ pub const TOOLS: &[Tool] = &[
     tool("socat", "socat", "open ports of every other kind"),
     tool("curl", "curl", "pages by IPv6 and IPv4 side by side, as browsers fetch them"),
     tool("lognormalizer", "liblognorm-utils", "reads the CEF that scanwatch writes, as rsyslog does"),
-    tool("python3", "python3-venv", "runs the check of OCSF findings against the published schema"),
+    tool("python3", "python3-venv", "holds OCSF findings and EVE alerts against the published schemas"),
     tool("systemctl", "systemd", "runs a machine of its own for the package to be installed on"),
     tool("systemd-analyze", "systemd", "judges how well the unit is locked up"),
     tool("unshare", "util-linux", "makes the namespaces of such a machine"),

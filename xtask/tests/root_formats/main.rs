@@ -1,22 +1,25 @@
-//! The forms of messages before programs that others made: liblognorm reads CEF, the published schema of OCSF takes
-//! findings.
+//! The forms of messages before programs that others made: liblognorm reads CEF, the published schemas of OCSF and of
+//! Suricata's EVE take findings and alerts.
 //!
 //! What they are given are the lines that scanwatch's own tests compare byte for byte with what it writes. Needs root only
 //! for what it may have to install.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 use xtask::setup;
 
 /// The OCSF version that scanwatch follows.
 const OCSF_VERSION: &str = "1.8.0";
 /// The published schemas of OCSF and what makes JSON Schemas of them; and what holds documents against those.
-const OCSF_PACKAGES: [&str; 2] = ["ocsf-json-schema==1.2.0", "jsonschema==4.26.0"];
+const PACKAGES: [&str; 2] = ["ocsf-json-schema==1.2.0", "jsonschema==4.26.0"];
+/// Suricata publishes the schema with its sources, since release 8; Debian has those from this suite on.
+const EVE_SCHEMA: [&str; 3] = ["forky", "suricata", "etc/schema.json"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace")
@@ -140,11 +143,34 @@ fn liblognorm_does_not_take_a_backslash_that_is_not_escaped() -> Result<()> {
     Ok(())
 }
 
-fn check_ocsf(lines: &str) -> Result<Output> {
+/// What one of the scripts beside this file says of documents, one a line.
+fn check(script: &str, argument: impl AsRef<OsStr>, lines: &str) -> Result<Output> {
     setup::tools(&["python3"])?;
-    let python = setup::python("ocsf", &OCSF_PACKAGES)?;
-    let script = root().join("xtask/tests/root_formats/ocsf_check.py");
-    run(Command::new(python).arg(script).arg(OCSF_VERSION), lines)
+    let python = setup::python("ocsf", &PACKAGES)?;
+    let script = root().join("xtask/tests/root_formats").join(script);
+    run(Command::new(python).arg(script).arg(argument), lines)
+}
+
+fn check_ocsf(lines: &str) -> Result<Output> {
+    check("ocsf_check.py", OCSF_VERSION, lines)
+}
+
+fn check_eve(lines: &str) -> Result<Output> {
+    let [suite, package, file] = EVE_SCHEMA;
+    check("eve_check.py", setup::source_file(suite, package, file)?, lines)
+}
+
+/// Fails with what a check said, where it said anything.
+fn assert_taken(output: &Output) {
+    let said =
+        [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text).into_owned()).concat();
+    assert!(output.status.success() && said.is_empty(), "{said}");
+}
+
+/// Fails unless a check found fault with this path.
+fn assert_refused(output: &Output, path: &str) {
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(!output.status.success() && said.contains(path), "{path}: {said}");
 }
 
 #[test]
@@ -152,19 +178,41 @@ fn the_published_schema_of_ocsf_takes_every_message() -> Result<()> {
     let lines = golden("ocsf");
     let versions = documents(&lines).into_iter().all(|found| found["metadata"]["version"] == OCSF_VERSION);
     assert!(versions, "scanwatch follows another version");
-    let output = check_ocsf(&lines)?;
-    let said =
-        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success() && said.is_empty(), "{said}");
+    assert_taken(&check_ocsf(&lines)?);
     Ok(())
 }
 
 #[test]
 fn the_schema_does_not_take_an_endpoint_of_a_port_alone() -> Result<()> {
     let mut finding = documents(&golden("ocsf")).remove(0);
-    finding["evidences"][0]["dst_endpoint"] = serde_json::json!({ "port": 445 });
-    let output = check_ocsf(&format!("{finding}\n"))?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(!output.status.success() && said.contains("$.evidences[0].dst_endpoint"), "{said}");
+    finding["evidences"][0]["dst_endpoint"] = json!({ "port": 445 });
+    assert_refused(&check_ocsf(&format!("{finding}\n"))?, "$.evidences[0].dst_endpoint");
+    Ok(())
+}
+
+#[test]
+fn the_published_schema_of_eve_takes_every_message() -> Result<()> {
+    let lines = golden("eve");
+    ensure!(documents(&lines).iter().any(|found| found["event_type"] == "alert"), "no alerts");
+    assert_taken(&check_eve(&lines)?);
+    Ok(())
+}
+
+#[test]
+fn the_schema_of_eve_takes_neither_fields_nor_types_of_ones_own() -> Result<()> {
+    let alert = documents(&golden("eve")).remove(0);
+    for (pointer, value, fault) in [
+        ("", json!({ "scanwatch": 1 }), "'scanwatch' was unexpected"),
+        ("/alert", json!({ "scan": "vertical" }), "'scan' was unexpected"),
+        ("/alert", json!({ "severity": "high" }), "$.alert.severity"),
+        ("", json!({ "src_ip": 7 }), "$.src_ip"),
+        ("", json!({ "timestamp": "2028-01-03T00:00:07Z" }), "$.timestamp"),
+        ("", json!({ "vlan": 200 }), "$.vlan"),
+    ] {
+        let mut broken = alert.clone();
+        let object = broken.pointer_mut(pointer).and_then(Value::as_object_mut).context("no object")?;
+        object.extend(value.as_object().cloned().context("no fields")?);
+        assert_refused(&check_eve(&format!("{broken}\n"))?, fault);
+    }
     Ok(())
 }
