@@ -17,6 +17,8 @@ use scanwatch::sink::{Format, Lines, Observer, Outlets, Pace};
 use scanwatch::state::{self, Memory, StateDirectory, StateError};
 use scanwatch::top;
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;
@@ -171,6 +173,9 @@ fn hostname() -> String {
 }
 
 /// Log lines go to standard error; `RUST_LOG` overrides the command line.
+///
+/// Whatever is asked for, of `async_nats` no more than its warnings is written: the details of a connection hold passwords
+/// and tokens as they are sent.
 fn start_log(verbose: u8) {
     let level = match verbose {
         0 => "info",
@@ -184,9 +189,10 @@ fn start_log(verbose: u8) {
         .unwrap_or_else(|_| {
             tracing_subscriber::EnvFilter::new(format!("warn,async_nats=off,scanwatch={level}"))
         });
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .init();
+    let without_secrets = tracing_subscriber::filter::filter_fn(|about| {
+        !about.target().starts_with("async_nats") || *about.level() <= tracing::Level::WARN
+    });
+    let lines =
+        tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
+    tracing_subscriber::registry().with(filter).with(without_secrets).with(lines).init();
 }

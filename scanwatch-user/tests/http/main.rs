@@ -1,5 +1,8 @@
 //! Sinks that speak HTTP, against receivers that answer as theirs document it.
 
+#[path = "../support/compliance.rs"]
+mod compliance;
+mod complies;
 mod elastic;
 mod opentelemetry;
 mod receiver;

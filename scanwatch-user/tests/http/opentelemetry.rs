@@ -15,15 +15,17 @@ use scanwatch::sink::transport::Fate;
 
 use crate::receiver::{Asked, Configured, Receiver, Reply, documents, envelope};
 
-const PROTOBUF: &str = "application/x-protobuf";
+pub const PROTOBUF: &str = "application/x-protobuf";
 
-fn records(asked: &Asked) -> Vec<LogRecord> {
+/// The log records of a request.
+pub fn records(asked: &Asked) -> Vec<LogRecord> {
     assert_eq!((asked.method.as_str(), asked.header("content-type")), ("POST", PROTOBUF));
     let request = ExportLogsServiceRequest::decode(asked.body.clone()).unwrap();
     request.resource_logs.into_iter().flat_map(|of| of.scope_logs).flat_map(|of| of.log_records).collect()
 }
 
-fn body(record: &LogRecord) -> String {
+/// What a log record says.
+pub fn body(record: &LogRecord) -> String {
     match record.body.clone().unwrap().value {
         Some(Any::StringValue(text)) => text,
         other => panic!("{other:?}"),

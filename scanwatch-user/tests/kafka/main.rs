@@ -1,5 +1,9 @@
 //! Sinks of type `kafka` against librdkafka's own test brokers, in builds with the feature `kafka`.
 
+#[path = "../support/compliance.rs"]
+mod compliance;
+mod complies;
+
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;

@@ -119,7 +119,10 @@ impl Worker {
             self.closing = Some(Instant::now());
         }
         let before = self.meter.set_outage(Some(outage.why.clone()));
-        if before.as_ref() != Some(&outage.why) {
+        if before.as_ref() == Some(&outage.why) {
+            // Said once as a warning already.
+            tracing::debug!("sink {}: {}; the next attempt is in {pause:.1?}", self.plan.name, outage.why);
+        } else {
             let waiting = self.spool.messages();
             if outage.is_final {
                 tracing::debug!("sink {}: {}", self.plan.name, outage.why);
