@@ -1,7 +1,8 @@
 //! Every receiver by HTTP through what every sink must do.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread::{self, JoinHandle};
 
 use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsPartialSuccess, ExportLogsServiceResponse};
 use prost::Message as _;
@@ -9,7 +10,8 @@ use scanwatch::config;
 use scanwatch::policy::TransportPlan;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
+use tokio::sync::oneshot;
 
 use crate::compliance::{self, Tells};
 use crate::opentelemetry::{PROTOBUF, body, records};
@@ -39,7 +41,8 @@ struct Server {
     answer: Answer,
     address: SocketAddr,
     kept: Arc<Mutex<Kept>>,
-    running: Option<(Receiver, Runtime)>,
+    /// What ends it, and what it runs in.
+    running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
 
 impl Server {
@@ -61,18 +64,27 @@ impl compliance::Receiver for Server {
     }
 
     fn start(&mut self) {
-        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let (kept, answer, address) = (Arc::clone(&self.kept), self.answer, self.address);
-        let receiver = runtime.block_on(async {
+        let (stop, stopped) = oneshot::channel();
+        let (listens, is_listening) = mpsc::channel();
+        let server = async move {
             let listener = TcpListener::bind(address).await.unwrap();
-            Receiver::on(listener, address, move |asked| answer(asked, &mut kept.lock().unwrap()))
-        });
-        self.running = Some((receiver, runtime));
+            let _receiver =
+                Receiver::on(listener, address, move |asked| answer(asked, &mut kept.lock().unwrap()));
+            listens.send(()).unwrap();
+            let _ = stopped.await;
+        };
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        // With the runtime go its connections, whatever they are about.
+        let thread = thread::spawn(move || runtime.block_on(server));
+        is_listening.recv().unwrap();
+        self.running = Some((stop, thread));
     }
 
     fn stop(&mut self) {
-        // With the runtime go its connections, whatever they are about.
-        self.running = None;
+        let (stop, thread) = self.running.take().unwrap();
+        stop.send(()).unwrap();
+        thread.join().unwrap();
     }
 
     fn received(&mut self) -> Vec<String> {
