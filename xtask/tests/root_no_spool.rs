@@ -39,7 +39,7 @@ fn hears(lab: &Lab, agent: &Running, words: &str) -> Result<()> {
 /// Has a scan reported to nobody, and ends the agent: its exit code, and what it said.
 fn scanned(lab: &Lab, agent: Running) -> Result<(Option<i32>, String)> {
     lab.scanner.run_line("nmap -n -Pn -sS -p1-200 --max-rate 500 --max-retries 0 10.2.0.20", LIMIT)?.ok()?;
-    hears(lab, &agent, " messages wait, and are tried again")?;
+    hears(lab, &agent, "; messages that wait to be tried again: ")?;
     agent.signal(Signal::SIGTERM)?;
     let output = agent.wait(LIMIT)?;
     Ok((output.status.code(), output.stderr))
@@ -50,9 +50,9 @@ fn what_a_receiver_that_nobody_reaches_should_have_waits_in_the_spool_for_the_ne
     let lab = Lab::new()?;
     let (code, said) = scanned(&lab, watching(&lab, "")?)?;
     ensure!(code == Some(0), "{said}");
-    ensure!(said.contains("sink siem: 1 messages wait in its spool for the next start"), "{said}");
+    ensure!(said.contains("sink siem: messages that wait in its spool for the next start: 1"), "{said}");
     let agent = watching(&lab, "")?;
-    hears(&lab, &agent, "sink siem: 1 messages of before wait in its spool")?;
+    hears(&lab, &agent, "sink siem: messages of before that wait in its spool: 1")?;
     Ok(())
 }
 

@@ -233,3 +233,16 @@ fn the_configuration_on_the_page_is_valid() {
     let sinks = config::parse(text, "page").unwrap_or_else(|error| panic!("{error}\n{text}")).sinks;
     assert!(matches!(&sinks[0].transport, TransportPlan::Kafka(plan) if plan.sasl.is_some()), "{sinks:?}");
 }
+
+#[test]
+fn the_program_takes_a_sink_of_kafka() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let text =
+        "[[sink]]\nname = \"a\"\ntype = \"kafka\"\nbrokers = [\"kafka1.example:9092\"]\ntopic = \"scans\"\n";
+    std::fs::write(file.path(), text).unwrap();
+    let output =
+        std::process::Command::new(env!("CARGO_BIN_EXE_scanwatch")).arg("check").arg(file.path()).output();
+    let output = output.unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains(": ok — "), "{output:?}");
+}

@@ -128,7 +128,7 @@ impl Worker {
                 tracing::debug!("sink {}: {}", self.plan.name, outage.why);
             } else {
                 tracing::warn!(
-                    "sink {}: {}; {waiting} messages wait, and are tried again",
+                    "sink {}: {}; messages that wait to be tried again: {waiting}",
                     self.plan.name,
                     outage.why
                 );
@@ -140,7 +140,7 @@ impl Worker {
         self.is_free = true;
         if self.meter.set_outage(None).is_some() {
             tracing::info!(
-                "sink {}: the way is free again; {} messages wait",
+                "sink {}: the way is free again; messages that wait: {}",
                 self.plan.name,
                 self.spool.messages()
             );

@@ -120,7 +120,7 @@ impl Worker {
     pub async fn run(mut self, mut commands: mpsc::Receiver<Command>) -> u64 {
         if self.spool.messages() > 0 {
             tracing::info!(
-                "sink {}: {} messages of before wait in its spool",
+                "sink {}: messages of before that wait in its spool: {}",
                 self.plan.name,
                 self.spool.messages()
             );
@@ -308,13 +308,13 @@ impl Worker {
         }
         if self.dead_letters.is_some() && self.spool.trouble().is_none() {
             tracing::warn!(
-                "sink {}: {waiting} messages wait in its spool for the next start",
+                "sink {}: messages that wait in its spool for the next start: {waiting}",
                 self.plan.name
             );
             return 0;
         }
         tracing::error!(
-            "sink {}: {waiting} messages were not delivered, and are lost with this process",
+            "sink {}: messages that were not delivered, and are lost with this process: {waiting}",
             self.plan.name
         );
         waiting
