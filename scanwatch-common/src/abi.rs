@@ -10,7 +10,7 @@ pub use cell::{Cell, CellFacts, CellKey, CellsUsed, KeyedCell, OTHER_SERVICE, PO
 use crate::sketch::{IndexLine, PortSketch};
 
 /// Version of everything in this module and of the sketches' hash, seed and shape.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// Length of an epoch, the time between two flips of the cell copies, seconds.
 pub const EPOCH_S: u32 = 10;

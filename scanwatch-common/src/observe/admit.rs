@@ -69,7 +69,8 @@ pub(super) fn keep_first<P: Packet + ?Sized, T: Tables>(
             source_port: record.source_port,
             length: record.length,
             contact: seen.contact(),
-            reserved: 0,
+            reserved: [0; 3],
+            mac: record.mac,
         };
     }
     Counter::NotAdmitted as u32

@@ -54,6 +54,7 @@ pub(super) fn count_first<P: Packet + ?Sized, T: Tables>(
     record.target_port = first.target_port;
     record.source_port = first.source_port;
     record.length = first.length;
+    record.mac = first.mac;
     let parties = Parties::new(Side::Internal as u32, space.source, Words::of(&first.target), settings);
     match insert(&parties, (first.contact, space.seen.vlan(), first.target_port), tables) {
         Inserted::Refused => tables.count(Counter::CellRefused),

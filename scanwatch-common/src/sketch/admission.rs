@@ -135,7 +135,9 @@ pub struct FirstContact {
     /// Technique and outcome, as in [`crate::abi::CellKey::contact`].
     pub contact: u8,
     /// Zero; keeps the layout free of padding.
-    pub reserved: u8,
+    pub reserved: [u8; 3],
+    /// Link-layer source: whoever sends the second packet may have forged it.
+    pub mac: [u8; 6],
 }
 
-const _: () = assert!(size_of::<FirstContact>() == 32);
+const _: () = assert!(size_of::<FirstContact>() == 40);

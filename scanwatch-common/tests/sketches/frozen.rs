@@ -9,7 +9,7 @@ fn hashes_are_those_of_version_4() {
     let hasher = Hasher::new(Settings::SEED);
     let server = hasher.endpoint(&mapped([10, 0, 1, 7]));
     let v6 = hasher.endpoint(&0x2001_0db8_0000_0000_0000_0000_0000_0001_u128.to_be_bytes());
-    assert_eq!(VERSION, 4);
+    assert_eq!(VERSION, 5);
     assert_eq!(
         [server.host(), server.pair(0), server.pair(445), v6.host(), v6.pair(445), hasher.port(445)],
         [

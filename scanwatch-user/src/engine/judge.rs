@@ -238,7 +238,17 @@ impl Engine {
             .collect();
         let mut finding = finding.with_hashed(self.hasher, &pairs);
         finding.others = shared.sources.iter().map(|source| ip_of(&source.address)).collect();
+        finding.confirmed = shared.sources.iter().all(|source| self.is_confirmed(source, shared));
         finding
+    }
+
+    /// True where one of those who share a scan is who its packets say.
+    fn is_confirmed(&self, source: &SourceKey, shared: &Shared) -> bool {
+        let Some(source) = self.sources.get(source) else { return false };
+        let since = shared.ports.values().map(|(first, _)| *first).min().unwrap_or_default();
+        let is_completed = |pair: &Pair| pair.target == shared.target && pair.marks.has(Marks::COMPLETED);
+        let has_completed = source.pairs.all().iter().any(is_completed);
+        source.profile.proof.holds(&self.world, source.profile.key, since, has_completed)
     }
 
     /// Has a source judged at a time, at the latest.
@@ -297,6 +307,7 @@ impl Engine {
             policy: &self.policy,
             hasher: self.hasher,
             names: &self.names,
+            world: &self.world,
             losses: self.losses,
             now,
             ledger: &mut self.ledger,

@@ -24,12 +24,14 @@ mod judge;
 mod overview;
 mod pairs;
 mod probe;
+mod proof;
 mod reason;
 mod record;
 mod reload;
 mod renumber;
 mod role;
 mod scan;
+mod scene;
 mod severity;
 mod source;
 mod sources;
@@ -203,6 +205,7 @@ impl Engine {
             element: Element::of(self.hasher, &novelty.target, novelty.target_port),
         };
         self.world.note(novelty, source.profile.key, (technique, outcome), at);
+        let is_completed = source.profile.proof.note(novelty, &probe, outcome);
         let before = source.pairs.all().len();
         let room = (now, self.pairs < PAIRS_MAX);
         if outcome == Outcome::Tried {
@@ -221,6 +224,9 @@ impl Engine {
                 learn_road(&mut self.world, source, &probe, (zones, outcome));
             }
             source.note_outcome(id, &probe, room, &mut self.ledger.cells_dropped);
+            if is_completed {
+                source.complete(&probe);
+            }
         }
         self.pairs = (self.pairs + source.pairs.all().len()).saturating_sub(before);
         mark(&mut self.dirty, source);

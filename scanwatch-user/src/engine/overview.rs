@@ -8,8 +8,9 @@ use scanwatch_common::abi::{Outcome, Side};
 use super::counts::Part;
 use super::facts::union;
 use super::incident::{Incident, IncidentId};
-use super::record::{Action, Scene, Snapshot};
+use super::record::{Action, Snapshot};
 use super::scan::Kind;
+use super::scene::Scene;
 use super::source::{Source, SourceCell};
 use super::statistics::{PortsStatistics, ServiceStatistics};
 use super::time::Timestamp;
@@ -137,7 +138,8 @@ impl Engine {
     /// Open incidents, at most so many: alerts first, and those that grew last.
     #[must_use]
     pub fn open_incidents(&self, limit: usize, now: Timestamp) -> Vec<IncidentView> {
-        let scene = Scene { policy: &self.policy, names: &self.names, losses: self.losses, now };
+        let Self { policy, names, world, losses, .. } = self;
+        let scene = Scene { policy, names, world, losses: *losses, now };
         let sources = self.watched.iter().filter_map(|key| self.sources.get(key));
         let all = sources.flat_map(|source| source.incidents.iter().map(move |incident| (source, incident)));
         let rank = |incident: &Incident| (incident.treatment == Treatment::Alert, incident.grew, incident.id);

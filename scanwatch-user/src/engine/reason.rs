@@ -22,19 +22,20 @@ pub fn reason(action: Action, snapshot: &Snapshot) -> String {
     };
     if snapshot.kind == Kind::Distributed {
         return format!(
-            "{} sources tried {} on {} ({}) {}: a distributed scan {}{}.",
+            "{} sources tried {} on {} ({}) {}: a distributed scan {}{}{}.",
             snapshot.others_count,
             counted(snapshot.ports, "port"),
             snapshot.host.map_or_else(|| "a host".to_owned(), |host| host.to_string()),
             listed(&snapshot.zones),
             lasted(snapshot.grew.since(snapshot.first)),
             direction(snapshot.direction),
+            unconfirmed(snapshot),
             if action == Action::Ended { ", now over" } else { "" },
         );
     }
     let over = if action == Action::Ended { ", now over" } else { "" };
     if let Some(surge) = &snapshot.surge {
-        return rising(surge, snapshot) + over + ".";
+        return rising(surge, snapshot) + unconfirmed(snapshot) + over + ".";
     }
     format!(
         "{source} {verb}{what} ({zone} → {zones}) {time}, {outcome}: a {kind} scan {direction}{role}{over}.",
@@ -46,7 +47,7 @@ pub fn reason(action: Action, snapshot: &Snapshot) -> String {
         time = lasted(snapshot.grew.since(snapshot.first)),
         kind = snapshot.kind.name(),
         direction = direction(snapshot.direction),
-        role = role(snapshot) + &aliases(snapshot),
+        role = role(snapshot) + &aliases(snapshot) + unconfirmed(snapshot),
     )
 }
 
@@ -164,6 +165,15 @@ fn aliases(snapshot: &Snapshot) -> String {
         text += ", answered where nothing was known to answer";
     }
     text
+}
+
+/// Whoever is named may have sent nothing of it.
+fn unconfirmed(snapshot: &Snapshot) -> &'static str {
+    match (snapshot.source_confirmed, snapshot.source()) {
+        (true, _) => "",
+        (false, Some(_)) => ", source unconfirmed",
+        (false, None) => ", sources unconfirmed",
+    }
 }
 
 fn role(snapshot: &Snapshot) -> String {

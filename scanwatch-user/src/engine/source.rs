@@ -10,6 +10,7 @@ use super::fan::FanOut;
 use super::incident::{Evidence, Footprint, Incident};
 use super::pairs::{Marks, Pair, Pairs};
 use super::probe::{Probe, ip_of, same_network};
+use super::proof::Proof;
 use super::role::{RoleId, roles_of};
 use super::state::codec;
 use super::time::Timestamp;
@@ -94,6 +95,9 @@ pub struct Profile {
     pub ttl: u8,
     /// Index of the interface of the last probe.
     pub interface: u32,
+    /// What shows that it is who its packets say.
+    #[serde(default)]
+    pub proof: Proof,
 }
 
 impl Profile {
@@ -157,6 +161,7 @@ impl Source {
                 mac: [0; 6],
                 ttl: 0,
                 interface: 0,
+                proof: Proof::default(),
             },
             cells: Vec::new(),
             pairs: Pairs::default(),
@@ -236,6 +241,12 @@ impl Source {
         for incident in self.incidents_towards(probe.direction) {
             incident.note_outcome(probe, id.outcome);
         }
+    }
+
+    /// Notes that it completed a handshake with the target.
+    pub fn complete(&mut self, probe: &Probe) {
+        self.pairs.mark(Technique::Syn, &probe.target, probe.port, Marks::COMPLETED);
+        self.incidents_towards(probe.direction).for_each(|incident| incident.note_completed(probe));
     }
 
     fn mark(&mut self, probe: &Probe, outcome: Outcome, may_grow: bool) {
@@ -365,6 +376,7 @@ impl Source {
             + self.cells.capacity() * size_of::<SourceCell>()
             + cells
             + self.pairs.heap_bytes()
+            + self.profile.proof.heap_bytes()
             + self.fan.as_ref().map_or(0, |fan| size_of::<FanOut>() + fan.heap_bytes())
     }
 }

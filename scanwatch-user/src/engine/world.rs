@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use scanwatch_common::abi::{Address, Novelty, Outcome, Technique};
+use scanwatch_common::abi::{Address, Novelty, Outcome, Technique, is_mapped};
 use serde::{Deserialize, Serialize};
 
 use super::probe::network_of;
@@ -24,11 +24,36 @@ const MACS_MAX: usize = 16_384;
 const OWN_MAX: usize = 16;
 /// Hosts that answered unseen, for a pair of zones; more say no more.
 const UNSEEN_MAX: usize = 64;
+/// Addresses whose link-layer addresses are remembered.
+const BOUND_MAX: usize = 16_384;
+/// An address that was another's less than so long before is nobody's: addresses are lent anew (RFC 2131), but not at once.
+const CONTESTED: Duration = Duration::from_hours(1);
 /// Initial hop limits of stacks: a packet that still has one was not forwarded.
 const INITIAL_TTL: [u8; 4] = [32, 64, 128, 255];
+/// Hop limit of neighbour discovery: a message with less came from elsewhere (RFC 4861, 3.1).
+const NEIGHBOUR_TTL: u8 = 255;
 
 /// A link-layer address.
 pub type Mac = [u8; 6];
+
+/// How a link-layer address stands to an address that probes came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// ARP or neighbour discovery named it, in the same VLAN, and no other.
+    Bound,
+    /// They named another, too, or instead.
+    Contested,
+    /// Nothing is known of the two.
+    Near,
+    /// It is a router's, or none at all.
+    Far,
+}
+
+/// True for a hop limit that a stack begins with.
+#[must_use]
+pub fn is_initial(ttl: u8) -> bool {
+    INITIAL_TTL.contains(&ttl)
+}
 
 /// What one link-layer address stands for.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -57,6 +82,9 @@ pub struct World {
     serving: HashMap<(Address, u16), (Timestamp, Timestamp)>,
     #[serde(with = "codec::map")]
     stations: HashMap<Mac, Station>,
+    /// The two link-layer addresses that claimed an address last, the latest first, and when.
+    #[serde(default, with = "codec::map")]
+    bound: HashMap<SourceKey, [Option<(Mac, Timestamp)>; 2]>,
     #[serde(with = "codec::map")]
     roads: BTreeMap<(ZoneId, ZoneId), Road>,
     /// Addresses at which the watching host itself forwards, by the index of the interface.
@@ -76,6 +104,9 @@ impl World {
         match outcome {
             Outcome::Tried => {
                 self.is_alive(novelty.source, at);
+                if technique == Technique::Arp {
+                    self.binds(novelty, novelty.source, at);
+                }
                 if let Some(station) = self.station(novelty.mac) {
                     if technique == Technique::Arp && station.claims.len() < OWN_MAX {
                         station.claims.insert(novelty.source);
@@ -90,11 +121,13 @@ impl World {
                 if matches!(technique, Technique::Syn | Technique::Sctp) {
                     self.serves((novelty.target, novelty.target_port), at);
                 }
-                if technique == Technique::Arp
-                    && let Some(station) = self.station(novelty.mac)
-                    && station.claims.len() < OWN_MAX
-                {
-                    station.claims.insert(novelty.target);
+                if technique == Technique::Arp {
+                    self.binds(novelty, novelty.target, at);
+                    if let Some(station) = self.station(novelty.mac)
+                        && station.claims.len() < OWN_MAX
+                    {
+                        station.claims.insert(novelty.target);
+                    }
                 }
                 match technique {
                     Technique::Syn | Technique::Udp => {
@@ -106,6 +139,37 @@ impl World {
             // An ICMP error quotes the probe; a reset is the target's own.
             Outcome::Refused if novelty.flags & 4 != 0 => self.is_alive(novelty.target, at),
             Outcome::Refused => {}
+        }
+    }
+
+    /// The sender of a record's ARP or neighbour message claims an address for its link-layer address.
+    fn binds(&mut self, novelty: &Novelty, address: Address, at: Timestamp) {
+        let is_forwarded = !is_mapped(&address) && novelty.ttl != NEIGHBOUR_TTL;
+        let key = SourceKey { address, vlan: novelty.key.vlan };
+        let has_room = self.bound.len() < BOUND_MAX || self.bound.contains_key(&key);
+        if is_forwarded || novelty.mac == [0; 6] || !has_room {
+            return;
+        }
+        let claims = self.bound.entry(key).or_default();
+        if claims[0].is_some_and(|(mac, _)| mac != novelty.mac) {
+            claims[1] = claims[0];
+        }
+        claims[0] = Some((novelty.mac, at));
+    }
+
+    /// How a link-layer address stands to an address in a VLAN.
+    #[must_use]
+    pub fn standing(&self, source: SourceKey, mac: Mac) -> Standing {
+        if mac == [0; 6] || self.is_gateway(mac, &source.address) {
+            return Standing::Far;
+        }
+        match self.bound.get(&source) {
+            None => Standing::Near,
+            Some([Some((latest, at)), before]) if *latest == mac => match before {
+                Some((_, then)) if at.since(*then) < CONTESTED => Standing::Contested,
+                _ => Standing::Bound,
+            },
+            Some(_) => Standing::Contested,
         }
     }
 
@@ -125,7 +189,7 @@ impl World {
     /// forwarded, and so its link-layer address is a router's.
     fn converses(&mut self, mac: Mac, address: Address, ttl: u8, at: Timestamp) {
         self.is_alive(address, at);
-        if INITIAL_TTL.contains(&ttl) || ttl == 0 {
+        if is_initial(ttl) || ttl == 0 {
             return;
         }
         if let Some(station) = self.station(mac)
@@ -174,7 +238,7 @@ impl World {
         }
         let Some(station) = self.stations.get(&mac) else { return false };
         let forwards = station.forwards.iter().flatten().any(|other| other != address);
-        let v4 = |claim: &&Address| scanwatch_common::abi::is_mapped(claim);
+        let v4 = |claim: &&Address| is_mapped(claim);
         let networks: BTreeSet<u128> = station.claims.iter().filter(v4).map(network_of).collect();
         forwards || networks.len() >= 2
     }
@@ -251,6 +315,7 @@ impl World {
         const DAY: Duration = Window::LONGEST.length();
         self.alive.retain(|_, last| now.apart(*last) < DAY);
         self.serving.retain(|_, (_, last)| now.apart(*last) < DAY);
+        self.bound.retain(|_, [latest, _]| latest.is_some_and(|(_, last)| now.apart(last) < DAY));
         if self.stations.len() >= MACS_MAX {
             self.stations.clear();
         }

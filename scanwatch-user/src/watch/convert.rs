@@ -108,6 +108,7 @@ fn incident(snapshot: &Snapshot, treatment: Treatment) -> Incident {
         severity: snapshot.severity.name().to_owned(),
         risk: snapshot.risk,
         source: snapshot.source().map(|scanner| scanner.address.to_string()),
+        source_confirmed: snapshot.source_confirmed,
         vlan: snapshot.source().map_or([0; 2], |scanner| scanner.vlan),
         zone: snapshot.scanner.zone.clone(),
         role: snapshot.role.as_ref().map(|role| role.name.clone()),

@@ -215,6 +215,9 @@ pub struct Incident {
     pub risk: u8,
     /// The scanner; `null` where many share the scan.
     pub source: Option<String>,
+    /// It is who its packets say: a handshake, or ARP or neighbour discovery, shows it.
+    #[serde(default)]
+    pub source_confirmed: bool,
     /// VLAN ids of the scanner, outer and inner, 0 where there is no tag.
     pub vlan: [u16; 2],
     /// Zone of the scanner.

@@ -6,12 +6,14 @@ use super::super::Losses;
 use super::super::counts::Part;
 use super::super::flood::Flood;
 use super::super::interfaces::Interfaces;
-use super::super::record::{Action, IncidentEvent, Record, Scene};
+use super::super::record::{Action, IncidentEvent, Record};
 use super::super::scan::Kind;
+use super::super::scene::Scene;
 use super::super::source::{Profile, Source};
 use super::super::statistics::Ledger;
 use super::super::time::Timestamp;
 use super::super::verdict::Finding;
+use super::super::world::World;
 use super::{Footprint, Incident};
 use crate::policy::{Policy, Treatment};
 
@@ -28,6 +30,8 @@ pub struct Desk<'a> {
     pub hasher: Hasher,
     /// Names of interfaces.
     pub names: &'a Interfaces,
+    /// What all sources together show.
+    pub world: &'a World,
     /// What is lost so far.
     pub losses: Losses,
     /// The time.
@@ -172,7 +176,8 @@ impl Desk<'_> {
     fn emit(&mut self, action: Action, profile: &Profile, incident: &mut Incident) {
         let sequence = incident.record(self.now);
         if incident.treatment == Treatment::Alert {
-            let scene = Scene { policy: self.policy, names: self.names, losses: self.losses, now: self.now };
+            let Self { policy, names, world, losses, now, .. } = *self;
+            let scene = Scene { policy, names, world, losses, now };
             let snapshot = scene.snapshot(action, profile, incident, sequence);
             self.events.push(Record::Incident(Box::new(IncidentEvent { action, snapshot })));
         }

@@ -16,7 +16,7 @@ use super::counts::{Counts, Part};
 use super::pairs::{Marks, Pair};
 use super::probe::{Element, Probe};
 use super::role::RoleId;
-use super::scan::{CellView, Scope, Techniques};
+use super::scan::{CellView, Kind, Scope, Techniques};
 use super::source::{CellId, SourceKey};
 use super::state::codec;
 use super::time::Timestamp;
@@ -60,6 +60,9 @@ pub struct Incident {
     pub one_way: bool,
     /// A stranger was answered where nothing was known to answer.
     pub escalated: bool,
+    /// A handshake with one of its targets was completed; of many sources, that all are who their packets say.
+    #[serde(default)]
+    pub completed: bool,
     /// Other addresses of the scanner, or all of many scanners; bounded.
     pub others: BTreeSet<IpAddr>,
     /// How many there are.
@@ -96,6 +99,7 @@ impl Incident {
             evidence: Evidence::default(),
             one_way: false,
             escalated: false,
+            completed: false,
             others: BTreeSet::new(),
             others_count: 0,
             first: finding.first,
@@ -115,6 +119,10 @@ impl Incident {
         self.pace = self.pace.min(finding.pace());
         self.one_way = finding.one_way;
         self.escalated |= finding.escalates;
+        self.completed = match finding.scope.kind {
+            Kind::Distributed => finding.confirmed,
+            _ => self.completed || finding.pairs.iter().any(|pair| pair.marks.has(Marks::COMPLETED)),
+        };
         self.others_count = self.others_count.max(finding.others.len() as u64);
         for other in &finding.others {
             if self.others.len() < OTHERS_MAX && self.others.insert(*other) {
@@ -191,6 +199,12 @@ impl Incident {
         if outcome == Outcome::Answered {
             self.evidence.note_answer(probe);
         }
+    }
+
+    /// Notes a completed handshake, where it is with one of the scan's targets.
+    pub fn note_completed(&mut self, probe: &Probe) {
+        let is_its = self.scope.budget == probe.role;
+        self.completed |= is_its && self.counts.contains(Part::Pairs, probe.element.pair);
     }
 
     /// Distinct pairs that answered, and that were refused.

@@ -51,6 +51,8 @@ impl Marks {
     pub const RETRIED: Self = Self(16);
     /// Nobody looked when its outcome would have come by.
     pub const MISSED: Self = Self(32);
+    /// The source completed its handshake, as only who reads its answers can.
+    pub const COMPLETED: Self = Self(64);
 
     /// Both together.
     #[must_use]

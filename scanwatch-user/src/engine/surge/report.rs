@@ -122,6 +122,7 @@ impl Engine {
             length: None,
             visibility: self.sight_of_answers(),
             escalated: false,
+            source_confirmed: false,
             others: evidence.sources,
             others_count: rise.total.sources().rounded(),
             surge: Some(note(rise, &limit)),

@@ -4,6 +4,7 @@
 pub(crate) mod lab;
 
 mod actors;
+mod confirmed;
 mod incidents;
 mod losses;
 mod memory;

@@ -50,6 +50,8 @@ pub struct Finding {
     pub one_way: bool,
     /// A stranger was answered where nothing was known to answer.
     pub escalates: bool,
+    /// Of many sources: all are who their packets say.
+    pub confirmed: bool,
     /// Other addresses of the same scanner, or all of many scanners.
     pub others: Vec<IpAddr>,
     /// The pairs themselves, as far as they are remembered.
@@ -82,6 +84,7 @@ impl Finding {
             counts: Counts::whole(),
             one_way: false,
             escalates: false,
+            confirmed: false,
             others: Vec::new(),
             pairs: Vec::new(),
             zones: BTreeSet::new(),

@@ -63,6 +63,8 @@ fn incident(line: &mut Line, snapshot: &Snapshot) {
     }
     line.custom("flexString1", "zones", format!("{} → {}", snapshot.scanner.zone, snapshot.zones.join(", ")));
     line.custom("flexString2", "visibility", parts::visibility_name(snapshot.visibility));
+    // Strings and whole numbers of one's own are all in use.
+    line.custom("cfp1", "source confirmed", u8::from(snapshot.source_confirmed));
     line.put("sproc", snapshot.tool.unwrap_or_default());
 }
 

@@ -64,6 +64,7 @@ fn incident(line: &mut Line, snapshot: &Snapshot) {
     line.put("sourceZone", &snapshot.scanner.zone);
     line.put("targetZones", snapshot.zones.join(", "));
     line.put("visibility", parts::visibility_name(snapshot.visibility));
+    line.put("sourceConfirmed", snapshot.source_confirmed);
     if let Some(role) = &snapshot.role {
         line.put("roleName", &role.name);
         line.put("roleVerdict", role.verdict.name());

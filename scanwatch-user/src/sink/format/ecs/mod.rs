@@ -174,6 +174,7 @@ fn scanwatch(snapshot: &Snapshot) -> Value {
         "role": snapshot.role.as_ref().map(|role| &role.name),
         "role_verdict": snapshot.role.as_ref().map(|role| role.verdict.name()),
         "scan": scan(snapshot),
+        "source_confirmed": snapshot.source_confirmed,
         "visibility": visibility_name(snapshot.visibility),
         "zone": { "source": snapshot.scanner.zone, "targets": snapshot.zones },
     })

@@ -148,6 +148,7 @@ fn vertical() -> Snapshot {
         length: Some(Length { mean: 44.0, deviation: 0.0 }),
         visibility: Visibility::Symmetric,
         escalated: false,
+        source_confirmed: true,
         others: Vec::new(),
         others_count: 0,
         surge: None,
@@ -201,6 +202,7 @@ fn horizontal() -> Snapshot {
         host: None,
         port: Some(445),
         visibility: Visibility::OneWay,
+        source_confirmed: false,
         others: vec!["fd00:1::9".parse().unwrap()],
         others_count: 1,
         role: Some(RoleNote { name: "egress proxies".to_owned(), verdict: RoleVerdict::Outside }),
@@ -208,7 +210,7 @@ fn horizontal() -> Snapshot {
         risk: 90,
         losses: Losses { ring_lost: 7, cells_refused: 1 },
         reason: "fd00:1::8 tried smb on 30 hosts (office → internet) in 2 s: a horizontal scan of the internet from \
-                 inside the network, outside its role `egress proxies`."
+                 inside the network, outside its role `egress proxies`, source unconfirmed."
             .to_owned(),
         ..vertical()
     }
@@ -294,7 +296,9 @@ fn distributed() -> Snapshot {
         others: ["198.51.100.1", "198.51.100.2", "203.0.113.9"].map(|text| text.parse().unwrap()).to_vec(),
         others_count: 40,
         escalated: true,
-        reason: "40 sources tried about 20 ports on 10.2.0.10 (servers) in 1 s: a distributed scan."
+        source_confirmed: false,
+        reason: "40 sources tried about 20 ports on 10.2.0.10 (servers) in 1 s: a distributed scan, sources \
+                 unconfirmed."
             .to_owned(),
         ..vertical()
     }
@@ -335,9 +339,11 @@ fn surge() -> Snapshot {
             usual: 3.0,
             slot: Duration::from_hours(1),
         }),
+        source_confirmed: false,
         severity: Severity::Low,
         risk: 15,
-        reason: "About 240 sources tried tcp/8291 (management) on about 50 hosts: scans of this port surge."
+        reason: "About 240 sources tried tcp/8291 (management) on about 50 hosts: scans of this port surge, sources \
+                 unconfirmed."
             .to_owned(),
         ..vertical()
     }
