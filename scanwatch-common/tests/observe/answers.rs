@@ -1,6 +1,8 @@
 //! What becomes of a contact: answered, refused, continued; and for whom that is told.
 
-use crate::build::{Tcp, arp_reply, arp_request, ether, icmp, icmpv6, ipv4, ipv6, sctp, tcp, udp};
+use crate::build::{
+    MAC_SOURCE, Tcp, arp_reply, arp_request, ether, icmp, icmpv6, ipv4, ipv6, sctp, tcp, udp,
+};
 use crate::host_tables::Capacity;
 use crate::world::{DNS, INTERFACE, SERVERS, SMB, START_NS, World, outside, syn};
 use scanwatch_common::abi::{CellKey, Novelty, Outcome, Settings, Side, Technique, mapped};
@@ -260,8 +262,9 @@ fn of_an_internal_source_every_pair_counts() {
 
 #[test]
 fn the_first_pair_is_told_as_it_was_and_leaves_the_second_as_it_is() {
+    const OTHER: [u8; 6] = [2, 0, 0, 0, 0, 9];
     let mut world = World::new();
-    world.see(&ether().carry(ipv4(CLIENT, [10, 0, 2, 9]).carry(udp(7_000, 161).payload(40))));
+    world.see(&ether().from(OTHER).carry(ipv4(CLIENT, [10, 0, 2, 9]).carry(udp(7_000, 161).payload(40))));
     let raised = world.see(&ether().carry(ipv4(CLIENT, SERVER).carry(tcp(40_000, 445))));
     let created = [Counter::CellCreated; 2];
     assert_eq!(raised, [&[Counter::ProbeSyn, Counter::Novel, Counter::FirstNovel][..], &created].concat());
@@ -270,6 +273,7 @@ fn the_first_pair_is_told_as_it_was_and_leaves_the_second_as_it_is() {
     assert_eq!((first.length, first.key.technique()), (68, Some(Technique::Udp)));
     assert_eq!((second.target, second.target_port, second.source_port), (mapped(SERVER), 445, 40_000));
     assert_eq!((second.length, second.key.technique()), (40, Some(Technique::Syn)));
+    assert_eq!((first.mac, second.mac), (OTHER, MAC_SOURCE), "either may be forged");
     assert_eq!((second.key.zone, second.key.service, second.flags), (SERVERS, SMB, SYN));
 }
 

@@ -170,7 +170,7 @@ fn a_rise_on_a_port_nobody_scanned_is_one_incident_from_the_third_hour_to_the_th
     assert!(detected.reason.contains("tried tcp/8291 (management) on "), "{}", detected.reason);
     assert!(detected.reason.contains(" an hour where nobody did before: "), "{}", detected.reason);
     assert!(
-        detected.reason.ends_with(": scans of this port from the internet surge."),
+        detected.reason.ends_with(": scans of this port from the internet surge, sources unconfirmed."),
         "{}",
         detected.reason
     );

@@ -54,7 +54,7 @@ fn a_vertical_scan_in_full() {
             "kind": "alert",
             "module": "scanwatch",
             "reason": "10.1.0.99 tried 20 ports on 10.2.0.10 (office → servers) in 1 s, all silent: a vertical scan \
-                       from inside the network, now over.",
+                       from inside the network, source unconfirmed, now over.",
             "risk_score": 65,
             "sequence": 2,
             "severity": 73,
@@ -97,6 +97,7 @@ fn a_vertical_scan_in_full() {
                 "ttl": 64,
                 "window_s": 600,
             },
+            "source_confirmed": false,
             "visibility": "symmetric",
             "zone": { "source": "office", "targets": ["servers"] },
         },
@@ -139,7 +140,7 @@ fn a_horizontal_scan_outside_a_role() {
     assert_eq!(
         found["event"]["reason"],
         "fd00:1::8 tried smb on 30 hosts (office → internet) in 2 s, all silent: a horizontal scan of the internet from inside \
-         the network, outside its role `egress proxies`."
+         the network, outside its role `egress proxies`, source unconfirmed."
     );
 }
 
