@@ -20,8 +20,8 @@ use super::world::{Mac, Standing, World, is_initial};
 
 /// Link-layer addresses told apart; what more there are share the last place.
 const ORIGINS_MAX: usize = 4;
-/// SYN-ACKs that wait to be acknowledged, the latest.
-const ANSWERS_MAX: usize = 16;
+/// SYN-ACKs that wait to be acknowledged, the latest: every source has room for so many.
+const ANSWERS_MAX: usize = 4;
 /// Bits of surprise that a blind forger would need: one guess in 2²⁴, and as many bits more as guesses were made.
 const ENOUGH: u32 = 24;
 /// Fewer bits are none: what a conversation of 1 MiB or more acknowledges is as well a guess …
@@ -36,7 +36,7 @@ const ACK: u8 = 0x10;
 pub struct Proof {
     origins: Vec<Origin>,
     #[serde(skip)]
-    answers: Vec<Answer>,
+    answers: [Answer; ANSWERS_MAX],
     bits: u32,
     guesses: u32,
 }
@@ -52,9 +52,10 @@ struct Origin {
 }
 
 /// A SYN-ACK that was seen on its way to the source.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Answer {
-    conversation: u64,
+    /// Hash of target and both ports, never zero; zero where there is no answer.
+    conversation: u32,
     /// What acknowledges it and nothing more.
     next: u32,
 }
@@ -62,7 +63,7 @@ struct Answer {
 impl Proof {
     /// Notes a record of the source. True where it shows a completed handshake with the probe's target.
     pub fn note(&mut self, novelty: &Novelty, probe: &Probe, outcome: Outcome) -> bool {
-        let conversation = probe.element.pair.rotate_left(16) ^ u64::from(novelty.source_port);
+        let conversation = (probe.element.pair >> 32) as u32 ^ u32::from(novelty.source_port) << 8 | 1;
         match (probe.technique, outcome) {
             (_, Outcome::Tried) => self.probed(novelty.mac, probe.at),
             (Technique::Syn, Outcome::Answered) => {
@@ -94,18 +95,17 @@ impl Proof {
     }
 
     fn answered(&mut self, answer: Answer) {
-        self.answers.retain(|known| known.conversation != answer.conversation);
-        if self.answers.len() >= ANSWERS_MAX {
-            self.answers.remove(0);
-        }
-        self.answers.push(answer);
+        let known = self.answers.iter().position(|known| known.conversation == answer.conversation);
+        self.answers[..=known.unwrap_or(ANSWERS_MAX - 1)].rotate_right(1);
+        self.answers[0] = answer;
     }
 
-    fn continued(&mut self, novelty: &Novelty, conversation: u64) -> bool {
+    fn continued(&mut self, novelty: &Novelty, conversation: u32) -> bool {
         let Some(at) = self.answers.iter().position(|answer| answer.conversation == conversation) else {
             return false;
         };
-        let ahead = novelty.acknowledgement.wrapping_sub(self.answers.remove(at).next);
+        let answer = std::mem::take(&mut self.answers[at]);
+        let ahead = novelty.acknowledgement.wrapping_sub(answer.next);
         let is_completed = novelty.flags & ACK != 0 && self.is_no_guess(ahead);
         if is_completed && novelty.mac != [0; 6] && is_initial(novelty.ttl) {
             self.origin(novelty.mac).completed = true;
@@ -152,7 +152,7 @@ impl Proof {
     /// Bytes on the heap.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        self.origins.capacity() * size_of::<Origin>() + self.answers.capacity() * size_of::<Answer>()
+        self.origins.capacity() * size_of::<Origin>()
     }
 }
 

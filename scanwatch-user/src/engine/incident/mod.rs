@@ -36,6 +36,7 @@ const GROWTH: f64 = 10.0;
 
 /// An open incident.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and none rules out another")]
 pub struct Incident {
     /// Identity, on every record.
     pub id: IncidentId,

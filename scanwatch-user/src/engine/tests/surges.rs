@@ -180,7 +180,7 @@ fn a_rise_on_a_port_nobody_scanned_is_one_incident_from_the_third_hour_to_the_th
     let [detected, ended] = [&edge.events[0].snapshot, &edge.events[1].snapshot];
     assert_eq!((detected.incident, ended.incident), (ended.incident, detected.incident));
     assert!(ended.others_count > detected.others_count, "{}", ended.reason);
-    assert!(ended.reason.ends_with("surge, now over."), "{}", ended.reason);
+    assert!(ended.reason.ends_with("surge, sources unconfirmed, now over."), "{}", ended.reason);
     let statistics = edge.engine.statistics();
     assert_eq!((statistics.incidents.surge.open, statistics.incidents.surge.total), (0, 1));
 }
