@@ -265,7 +265,8 @@ trap 'echo "{\"stats\":{\"roles\":[]}}" >&2; exit 0' INT
 test -f "$3" || { echo "no configuration" >&2; exit 2; }
 for name in office servers internet; do echo "INFO watching $name" >&2; done
 echo '{"event":{"action":"scan-detected"},"source":{"ip":"10.1.0.99"},"scanwatch":{"scan":{"kind":"vertical"}}}'
-while :; do sleep 0.05; done
+sleep 1000 > /dev/null 2>&1 &
+while :; do wait; done
 "#;
 
 fn stand_in(lab: &Lab, script: &str) -> Result<Scanwatch> {
