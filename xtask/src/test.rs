@@ -12,7 +12,7 @@ use nix::unistd::geteuid;
 
 use crate::setup::{self, TOOLS};
 use crate::step::output;
-use crate::{build, tidy, workspace};
+use crate::{build, tidy, vm, workspace};
 
 /// The crates whose tests run on the host; the kernel crate's logic is tested in scanwatch-common.
 const KERNEL_CRATE: &str = "scanwatch-ebpf";
@@ -37,6 +37,9 @@ pub fn run(filter: Option<&str>) -> Result<()> {
             checks(&mut report);
         }
         tests(&mut report, filter);
+        if filter.is_none() {
+            machines(&mut report);
+        }
     }
     report.finish()
 }
@@ -91,6 +94,14 @@ fn tests(report: &mut Report, filter: Option<&str>) {
     report.step("root tests", || {
         cargo(test_command(&with_root, &binary).arg("--test-threads=1").args(&filter))
     });
+}
+
+/// The tests of the kernel side, on kernels other than the one that runs.
+fn machines(report: &mut Report) {
+    match vm::emulator() {
+        Ok(_) => report.step("other kernels", vm::run_machines),
+        Err(why) => report.left_out("other kernels", &why),
+    }
 }
 
 /// What is not part of an ordinary build is looked at in a build of its own.
@@ -215,6 +226,11 @@ impl Report {
         self.lines.push(line(name, result.is_ok(), took));
     }
 
+    /// Says of a step that it cannot be done on this machine, and why.
+    fn left_out(&mut self, name: &str, why: &anyhow::Error) {
+        self.lines.push(format!("LEFT OUT {name}: {why:#}"));
+    }
+
     fn failed(&mut self, what: &str) {
         self.failed.push(what.to_owned());
     }
@@ -255,6 +271,14 @@ mod tests {
         let command = test_command(&[file("a", "one"), file("b", "two")], Path::new("/built"));
         let arguments: Vec<&str> = command.get_args().filter_map(|argument| argument.to_str()).collect();
         assert_eq!(arguments, ["test", "--no-fail-fast", "--test", "one", "--test", "two", "--"]);
+    }
+
+    #[test]
+    fn a_step_that_cannot_be_done_here_is_named_with_the_reason_and_fails_nothing() {
+        let mut report = Report { lines: Vec::new(), failed: Vec::new() };
+        report.left_out("other kernels", &anyhow::anyhow!("there is no emulator"));
+        assert_eq!(report.lines, ["LEFT OUT other kernels: there is no emulator"]);
+        assert!(report.finish().is_ok());
     }
 
     #[test]
