@@ -18,6 +18,12 @@ pub const TARGET: &str = "bpfel-unknown-none";
 /// Stated because rustc's default for this target leaves the 32-bit operations out.
 const CPU: &str = "v3";
 
+/// How what is built shows cargo's home, which is another for everybody who builds.
+pub const CARGO_HOME_SHOWN: &str = "/cargo";
+
+/// How it shows the sources of the standard library.
+const RUST_SHOWN: &str = "/rust";
+
 /// Where the set-up is recorded, from the root of the workspace. Not under `CARGO_TARGET_DIR`: one set-up serves
 /// every build folder.
 const RECORD: &str = "target/kernel-toolchain";
@@ -114,10 +120,12 @@ impl KernelToolchain {
         let flags = [
             format!("--cfg=bpf_target_arch=\"{arch}\""),
             format!("-Ctarget-cpu={CPU}"),
-            format!("-Clinker={}", self.bpf_linker.display()),
             "-Clink-arg=--btf".to_owned(),
         ];
+        let flags = flags.into_iter().chain(self.remap_flags(manifest)).collect::<Vec<_>>();
         cargo.env("RUSTC", &self.rustc).env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
+        // No flag: cargo hashes flags into the names of symbols, and the linker's path is this folder's.
+        cargo.env(format!("CARGO_TARGET_{}_LINKER", variable_form(TARGET)), &self.bpf_linker);
         // BTF is made from full debug information; bpf-linker alone does the link-time optimisation.
         for (key, value) in [("OPT_LEVEL", "3"), ("DEBUG", "2"), ("LTO", "off"), ("CODEGEN_UNITS", "1")] {
             cargo.env(format!("CARGO_PROFILE_RELEASE_{key}"), value);
@@ -126,11 +134,41 @@ impl KernelToolchain {
         cargo
     }
 
+    /// The flags by which debug information, and with it BTF, names files the same way wherever they lie: those of the
+    /// workspace of `manifest` from its root, those of cargo's home and of the compiler below a name of their own.
+    fn remap_flags(&self, manifest: &Path) -> Vec<String> {
+        let root = manifest.ancestors().nth(2).map(|root| (root.to_owned(), "."));
+        // As rustup and Debian lay it out: `<sysroot>/bin/rustc`.
+        let sysroot =
+            self.rustc.ancestors().nth(2).map(|root| (root.join("lib/rustlib/src/rust"), RUST_SHOWN));
+        let home = cargo_home().map(|home| (home, CARGO_HOME_SHOWN));
+        // The last one that fits is taken: a workspace may lie in somebody's home.
+        [home, sysroot, root].into_iter().flatten().map(|(path, shown)| remap_flag(&path, shown)).collect()
+    }
+
     /// Where [`Self::cargo_build`] leaves `program`.
     #[must_use]
     pub fn object(build_dir: &Path, program: &str) -> PathBuf {
         build_dir.join(TARGET).join("release").join(program)
     }
+}
+
+/// The flag by which what rustc writes shows `path` as `shown`.
+#[must_use]
+pub fn remap_flag(path: &Path, shown: &str) -> String {
+    format!("--remap-path-prefix={}={shown}", path.display())
+}
+
+/// Where cargo keeps the sources of crates; `None` where neither `CARGO_HOME` nor `HOME` says.
+#[must_use]
+pub fn cargo_home() -> Option<PathBuf> {
+    let named = std::env::var_os("CARGO_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+    named.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")))
+}
+
+/// `name` as it stands in the names of cargo's variables.
+fn variable_form(name: &str) -> String {
+    name.to_uppercase().replace('-', "_")
 }
 
 /// A command without the environment by which an outer cargo steers its own compilers.
