@@ -1,9 +1,10 @@
 //! `cargo xtask tidy`: the boundaries that ARCHITECTURE.md states, enforced.
 //!
-//! Each rule reads one file and returns findings with file and line. What a rule refuses, and why, stands in its
+//! Each rule reads one file, or what belongs together, and returns findings with file and line. What a rule refuses, and why, stands in its
 //! message: that is what people read.
 
 mod boundaries;
+mod dependencies;
 mod form;
 mod links;
 mod source;
@@ -55,6 +56,7 @@ pub fn run() -> Result<()> {
     let mut files = Vec::new();
     collect(workspace::root(), workspace::root(), &mut files)?;
     let mut findings: Vec<Finding> = files.iter().flat_map(check).collect();
+    findings.extend(dependencies::check(&files)?);
     findings.sort();
     for finding in &findings {
         println!("{finding}");
