@@ -9,6 +9,7 @@
 //! | [`bench`] | `cargo xtask bench`: what a packet and the agent cost, as a table and as JSON |
 //! | [`build`] | `cargo xtask build` and `run` |
 //! | [`demo`] | `cargo xtask demo`: an office day in the lab, and what scanwatch said of it |
+//! | [`deny`] | `cargo xtask deny`: licences, versions and origin of all dependencies |
 //! | [`dist`] | `cargo xtask dist`: a static program, a Debian package, an archive |
 //! | [`lab`] | routers, segments and machines in network namespaces, for the demo and for root tests |
 //! | [`test`] | `cargo xtask test`: everything that must hold before a change goes in |
@@ -20,6 +21,7 @@
 pub mod bench;
 pub mod build;
 pub mod demo;
+pub mod deny;
 pub mod dist;
 pub mod kernel_object;
 pub mod lab;

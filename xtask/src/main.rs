@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::lab::wait::Interrupted;
-use xtask::{bench, build, demo, dist, lab, setup, test, tidy};
+use xtask::{bench, build, demo, deny, dist, lab, setup, test, tidy};
 
 /// Exit code after Ctrl-C: that of a process that SIGINT ended, as a shell counts it.
 const INTERRUPTED: u8 = 128 + 2;
@@ -63,6 +63,8 @@ enum Command {
         #[arg(long)]
         quick: bool,
     },
+    /// Judge everything that is compiled in: its licence, its versions, and where it comes from
+    Deny,
     /// Make what is installed elsewhere: a static program in a Debian package, and in an archive
     Dist,
     /// Enforce the boundaries between crates and the limits of files
@@ -78,6 +80,7 @@ fn main() -> ExitCode {
         Command::Lab => setup_and_lab(),
         Command::Test { filter } => test::run(filter.as_deref()),
         Command::Bench { rows, json, quick } => bench::run(&bench::Wanted { rows, json, quick }),
+        Command::Deny => deny::run(),
         Command::Dist => dist::run(),
         Command::Tidy => tidy::run(),
     };

@@ -12,7 +12,7 @@ use nix::unistd::geteuid;
 
 use crate::setup::{self, TOOLS};
 use crate::step::output;
-use crate::{build, tidy, workspace};
+use crate::{build, deny, tidy, workspace};
 
 /// The crates whose tests run on the host; the kernel crate's logic is tested in scanwatch-common.
 const KERNEL_CRATE: &str = "scanwatch-ebpf";
@@ -43,6 +43,7 @@ pub fn run(filter: Option<&str>) -> Result<()> {
 
 fn checks(report: &mut Report) {
     report.step("tidy", tidy::run);
+    report.step("dependencies", deny::run);
     report.step("format", || {
         component("fmt", "rustfmt")?;
         cargo(workspace::cargo().args(["fmt", "--all", "--check"]))

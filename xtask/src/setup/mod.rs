@@ -9,7 +9,7 @@ mod debian;
 mod kafka;
 mod linker;
 mod musl;
-mod packager;
+mod program;
 mod python;
 mod rustup;
 mod source;
@@ -24,7 +24,7 @@ use clap::ValueEnum;
 
 pub use kafka::libraries_of_kafka;
 pub use musl::{static_library, static_target};
-pub use packager::packager;
+pub use program::{judge_of_dependencies, packager};
 pub use python::python;
 pub use source::source_file;
 pub use tools::{TOOLS, Tool, tools};
