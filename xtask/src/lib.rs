@@ -12,6 +12,7 @@
 //! | [`deny`] | `cargo xtask deny`: licences, versions and origin of all dependencies |
 //! | [`dist`] | `cargo xtask dist`: a static program, a Debian package, an archive |
 //! | [`lab`] | routers, segments and machines in network namespaces, for the demo and for root tests |
+//! | [`reproduce`] | `cargo xtask reproduce`: a release built twice in different folders, byte for byte the same |
 //! | [`test`] | `cargo xtask test`: everything that must hold before a change goes in |
 //! | [`tidy`] | `cargo xtask tidy`: the boundaries of ARCHITECTURE.md, enforced |
 //!
@@ -25,6 +26,7 @@ pub mod deny;
 pub mod dist;
 pub mod kernel_object;
 pub mod lab;
+pub mod reproduce;
 pub mod setup;
 pub mod step;
 pub mod test;

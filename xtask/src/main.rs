@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::lab::wait::Interrupted;
-use xtask::{bench, build, demo, deny, dist, lab, setup, test, tidy};
+use xtask::{bench, build, demo, deny, dist, lab, reproduce, setup, test, tidy};
 
 /// Exit code after Ctrl-C: that of a process that SIGINT ended, as a shell counts it.
 const INTERRUPTED: u8 = 128 + 2;
@@ -67,6 +67,8 @@ enum Command {
     Deny,
     /// Make what is installed elsewhere: a static program in a Debian package, and in an archive
     Dist,
+    /// Build the last commit twice in different folders, packages included, and compare byte for byte
+    Reproduce,
     /// Enforce the boundaries between crates and the limits of files
     Tidy,
 }
@@ -82,6 +84,7 @@ fn main() -> ExitCode {
         Command::Bench { rows, json, quick } => bench::run(&bench::Wanted { rows, json, quick }),
         Command::Deny => deny::run(),
         Command::Dist => dist::run(),
+        Command::Reproduce => reproduce::run(),
         Command::Tidy => tidy::run(),
     };
     match result {

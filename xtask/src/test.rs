@@ -12,7 +12,7 @@ use nix::unistd::geteuid;
 
 use crate::setup::{self, TOOLS};
 use crate::step::output;
-use crate::{build, deny, tidy, workspace};
+use crate::{build, deny, reproduce, tidy, workspace};
 
 /// The crates whose tests run on the host; the kernel crate's logic is tested in scanwatch-common.
 const KERNEL_CRATE: &str = "scanwatch-ebpf";
@@ -80,6 +80,9 @@ fn tests(report: &mut Report, filter: Option<&str>) {
         report.step("tests", || cargo(test_command(&without, &binary).args(&filter)));
     }
     on_demand(report, &filter);
+    if filter.is_empty() {
+        report.step("build in another folder", reproduce::check);
+    }
     if with_root.is_empty() {
         return;
     }
