@@ -1,5 +1,7 @@
 //! `scanwatch doctor` as people and programs run it, without any rights.
 
+#[path = "../support/authority.rs"]
+mod authority;
 mod command;
 #[path = "../support/program.rs"]
 mod program;

@@ -1,5 +1,7 @@
 //! Sinks that speak HTTP, against receivers that answer as theirs document it.
 
+#[path = "../support/authority.rs"]
+mod authority;
 #[path = "../support/compliance.rs"]
 mod compliance;
 mod complies;

@@ -3,19 +3,15 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use axum::serve::Listener;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use scanwatch::sink::transport::{self, Fate};
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use crate::authority::certified;
 use crate::receiver::{Configured, Receiver, Reply, documents};
 
 /// Connections whose handshake succeeded.
@@ -44,27 +40,12 @@ impl Listener for Tls {
 
 /// An authority, and a receiver on 127.0.0.1 that it certified as `name`.
 async fn start(folder: &TempDir, name: &str) -> (PathBuf, Receiver) {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let key = KeyPair::generate().unwrap();
+    let (authority, config) = certified(name);
     let file = folder.path().join(format!("{name}.pem"));
-    std::fs::write(&file, params.self_signed(&key).unwrap().pem()).unwrap();
-    let issuer = Issuer::new(params, key);
-    let key = KeyPair::generate().unwrap();
-    let certificate =
-        CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![CertificateDer::from_pem_slice(certificate.pem().as_bytes()).unwrap()],
-            PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap(),
-        )
-        .unwrap();
+    std::fs::write(&file, authority).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let listener = Tls { listener, acceptor: TlsAcceptor::from(Arc::new(config)) };
+    let listener = Tls { listener, acceptor: TlsAcceptor::from(config) };
     (file, Receiver::on(listener, address, |_| Reply::new(200, "text/plain", "ok")))
 }
 

@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::BaseConsumer;
 use rdkafka::message::Message as _;
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use scanwatch::config;
 use scanwatch::policy::TransportPlan;
 
 use crate::compliance::{self, Receiver, Tells};
-use crate::{Cluster, TOPIC, cluster};
+use crate::{Cluster, TOPIC, cluster, reader};
 
 /// A broker that goes and comes back, and who reads its topic.
 struct Topic {
@@ -22,14 +20,7 @@ struct Topic {
 impl Topic {
     fn new() -> Self {
         let cluster = cluster();
-        let reader: BaseConsumer = ClientConfig::new()
-            .set("bootstrap.servers", cluster.bootstrap_servers())
-            .set("group.id", "test")
-            .create()
-            .unwrap();
-        let mut from = TopicPartitionList::new();
-        from.add_partition_offset(TOPIC, 0, Offset::Beginning).unwrap();
-        reader.assign(&from).unwrap();
+        let reader = reader(&cluster);
         Self { cluster, reader, kept: Vec::new() }
     }
 }

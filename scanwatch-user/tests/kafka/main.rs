@@ -54,8 +54,8 @@ async fn deliver(sink: &mut Box<dyn Transport>, batch: &[Envelope]) -> Receipt {
     tokio::time::timeout(limit, sink.deliver(batch)).await.expect("in time")
 }
 
-/// What is on the topic.
-fn read(cluster: &Cluster, count: usize) -> Vec<OwnedMessage> {
+/// Who reads the topic from its beginning.
+fn reader(cluster: &Cluster) -> BaseConsumer {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", cluster.bootstrap_servers())
         .set("group.id", "test")
@@ -64,6 +64,12 @@ fn read(cluster: &Cluster, count: usize) -> Vec<OwnedMessage> {
     let mut from = TopicPartitionList::new();
     from.add_partition_offset(TOPIC, 0, Offset::Beginning).unwrap();
     consumer.assign(&from).unwrap();
+    consumer
+}
+
+/// What is on the topic.
+fn read(cluster: &Cluster, count: usize) -> Vec<OwnedMessage> {
+    let consumer = reader(cluster);
     let end = Instant::now() + Duration::from_secs(20);
     let mut messages = Vec::new();
     while messages.len() < count && Instant::now() < end {
