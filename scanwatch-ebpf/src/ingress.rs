@@ -26,7 +26,7 @@ pub fn first_refusal(tick: u32) -> bool {
     let Some(said) = maps::REFUSAL_SAID.get_ptr_mut(0) else { return false };
     // Zero means never, so ticks are stored plus one.
     let now = tick.wrapping_add(1);
-    // SAFETY: the value is this CPU's own.
+    // SAFETY: the value is this CPU's own, and no other program of ours runs on it before this one returns.
     unsafe {
         if *said == now {
             return false;

@@ -63,14 +63,16 @@ impl KernelTables {
 /// observation, and every read copes with any bytes (see `scanwatch_common::sketch`).
 #[inline(always)]
 fn entry<T>(array: &'static Array<T>, index: u32) -> Option<&'static mut T> {
-    // SAFETY: the pointer is to a live map value of type T; map values outlive the program's run.
+    // SAFETY: the pointer is to a live map value of type T; map values outlive the program's run. That other CPUs write to it
+    // at the same time is what every reader is made for: nothing is taken for true because it was read before.
     array.get_ptr_mut(index).map(|value| unsafe { aligned(value) })
 }
 
 /// A map value as a reference whose alignment the compiler knows: without that it reads addresses byte by byte.
 ///
 /// # Safety
-/// `value` points to a live map value of type T. The kernel aligns map values to 8 bytes.
+/// `value` points to a live map value of type T. The kernel aligns map values, and records of rings, to 8 bytes; a type that
+/// asks for a cache line lies in an array that begins with a page (`PAGE_ALIGNED`).
 #[inline(always)]
 unsafe fn aligned<T>(value: *mut T) -> &'static mut T {
     // SAFETY: as the caller says.
@@ -219,7 +221,8 @@ impl Tables for KernelTables {
 
     #[inline(always)]
     fn workspace(&mut self) -> Option<&'static mut Workspace> {
-        // SAFETY: the value is this CPU's own, and no other program of ours runs on it before this one returns.
+        // SAFETY: the value is this CPU's own, and no other program of ours runs on it before this one returns: all three hooks
+        // run with soft interrupts held off.
         maps::WORKSPACE.get_ptr_mut(0).map(|space| unsafe { aligned(space) })
     }
 
@@ -249,7 +252,7 @@ impl Tables for KernelTables {
     #[inline(always)]
     fn count_number(&mut self, number: u32) {
         if let Some(value) = maps::COUNTERS.get_ptr_mut(number) {
-            // SAFETY: the value is this CPU's own, and the program is not preempted by another run of itself.
+            // SAFETY: the value is this CPU's own, and no other program of ours runs on it before this one returns, as above.
             unsafe { *value += 1 };
         }
     }

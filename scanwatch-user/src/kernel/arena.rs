@@ -99,12 +99,12 @@ impl Arena {
         for from in (0..used).step_by(WINDOW as usize) {
             let count = WINDOW.min(used - from);
             let mut window = Window::<KeyedCell>::map(&self.cells, cells.0 + from, count)?;
-            for keyed in window.values() {
+            for keyed in window.values()? {
                 take(DrainedCell { side, key: keyed.key, cell: &keyed.cell });
                 *keyed = KeyedCell { key: CellKey::NOBODY, cell: Cell::EMPTY };
             }
         }
-        Window::<IndexLine>::map(&self.index, lines.0, lines.1)?.values().fill(IndexLine::default());
+        Window::<IndexLine>::map(&self.index, lines.0, lines.1)?.values()?.fill(IndexLine::default());
         // Last, so that a drain that fails is done again from the beginning.
         self.used.set(number, Raw(CellsUsed::default()), 0).map_err(io::Error::other)
     }

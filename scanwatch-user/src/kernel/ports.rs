@@ -38,9 +38,10 @@ impl PortTable {
     ) -> Result<(), KernelError> {
         let pages = PORT_PAGES as u32;
         for first in (0..pages).step_by(WINDOW as usize) {
-            let mut window = Window::<PortPage>::map(&self.pages, copy * pages + first, WINDOW)
-                .map_err(|error| KernelError::of("drain the port table", &error))?;
-            for (page, number) in window.values().iter_mut().zip(first..) {
+            let failed = |error| KernelError::of("drain the port table", &error);
+            let mut window =
+                Window::<PortPage>::map(&self.pages, copy * pages + first, WINDOW).map_err(failed)?;
+            for (page, number) in window.values().map_err(failed)?.iter_mut().zip(first..) {
                 // Most pages hold nothing, and are not written to.
                 if *page == PortPage::EMPTY {
                     continue;

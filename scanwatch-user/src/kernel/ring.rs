@@ -6,6 +6,8 @@ use aya::maps::{MapData, RingBuf};
 use scanwatch_common::abi::Novelty;
 use tokio::io::unix::AsyncFd;
 
+use super::plain;
+
 /// The ring of one side.
 pub struct NoveltyRing {
     ring: AsyncFd<RingBuf<MapData>>,
@@ -37,7 +39,8 @@ impl NoveltyRing {
         let mut count = 0;
         while count < limit {
             let Some(item) = ring.next() else { break };
-            if let Some(novelty) = parse(&item) {
+            // A record of another length is none of ours.
+            if let Some(novelty) = plain::read::<Novelty>(&item) {
                 take(&novelty);
             }
             count += 1;
@@ -45,13 +48,4 @@ impl NoveltyRing {
         self.is_cut_short = count == limit;
         count
     }
-}
-
-/// A record as the kernel wrote it; `None` where the length is not ours.
-fn parse(bytes: &[u8]) -> Option<Novelty> {
-    if bytes.len() != size_of::<Novelty>() {
-        return None;
-    }
-    // SAFETY: the length is that of a Novelty, which is plain bytes; the read needs no alignment.
-    Some(unsafe { bytes.as_ptr().cast::<Novelty>().read_unaligned() })
 }

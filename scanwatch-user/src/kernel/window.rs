@@ -5,6 +5,8 @@ use std::marker::PhantomData;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::ptr::NonNull;
 
+use super::plain::{Plain, values_mut};
+
 /// Values of an array map, mapped.
 pub(super) struct Window<T> {
     /// The pages.
@@ -16,9 +18,11 @@ pub(super) struct Window<T> {
     values: PhantomData<T>,
 }
 
-impl<T> Window<T> {
-    /// Maps `count` values from the one with number `first`. `T` is the map's own value, and any bytes are one.
+impl<T: Plain> Window<T> {
+    /// Maps `count` values from the one with number `first`. `T` is the map's own value.
     pub(super) fn map(map: &OwnedFd, first: u32, count: u32) -> io::Result<Self> {
+        // The kernel puts values of arrays at multiples of 8 bytes: others would not lie side by side.
+        const { assert!(size_of::<T>().is_multiple_of(8)) };
         // SAFETY: the call takes a number and touches no memory of ours.
         let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) }.unsigned_abs() as usize;
         let at = first as usize * size_of::<T>();
@@ -38,11 +42,16 @@ impl<T> Window<T> {
         }
     }
 
-    pub(super) fn values(&mut self) -> &mut [T] {
-        // SAFETY: the mapping holds so many values from there on, aligned as the map's are, since mappings begin with
-        // a page and values of arrays that can be mapped lie side by side; any bytes are a value. The copy is at rest: no
-        // program writes to it, and this is its only mapping.
-        unsafe { std::slice::from_raw_parts_mut(self.pages.byte_add(self.skip).cast().as_ptr(), self.count) }
+    /// The values.
+    pub(super) fn values(&mut self) -> io::Result<&mut [T]> {
+        let length = self.count * size_of::<T>();
+        // SAFETY: the mapping holds `skip + length` bytes, all of them initialised, since they are a map's. The copy is at rest:
+        // no program writes to it, and this is its only mapping, which lives as long as it is borrowed.
+        let bytes = unsafe {
+            std::slice::from_raw_parts_mut(self.pages.byte_add(self.skip).cast::<u8>().as_ptr(), length)
+        };
+        // Mappings begin with a page, and values at multiples of their size, which is one of their alignment.
+        values_mut(bytes).ok_or_else(|| io::Error::other("values of a map are not aligned"))
     }
 }
 
