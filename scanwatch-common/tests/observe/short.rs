@@ -28,14 +28,16 @@ fn compare(frames: &[Vec<u8>], passage: Passage) {
 #[test]
 fn both_ways_tell_the_same_of_every_fixture() {
     let frames: Vec<Vec<u8>> = packets::all().into_iter().map(|fixture| fixture.frame).collect();
-    assert!(frames.len() > 100);
+    assert!(frames.len() > 100, "{} fixtures", frames.len());
     compare(&frames, Passage::IN);
     compare(&frames, Passage::THROUGH);
 }
 
 #[test]
 fn both_ways_tell_the_same_of_every_fixture_cut_short() {
-    for fixture in packets::all() {
+    // Each makes tables of its own, which an interpreter fills for seconds.
+    let every = if cfg!(miri) { 400 } else { 1 };
+    for fixture in packets::all().into_iter().step_by(every) {
         let lengths = 0..fixture.frame.len();
         compare(&lengths.map(|length| fixture.frame[..length].to_vec()).collect::<Vec<_>>(), Passage::IN);
     }

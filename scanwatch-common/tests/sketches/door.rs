@@ -110,6 +110,7 @@ fn eight_sources_are_counted_beside_each_other() {
     }
 }
 
+#[cfg(not(miri))]
 #[test]
 fn a_flood_evicts_no_admitted_source_while_another_place_is_left() {
     for admitted in 1..WAYS {
@@ -127,6 +128,7 @@ fn a_flood_evicts_no_admitted_source_while_another_place_is_left() {
     }
 }
 
+#[cfg(not(miri))]
 #[test]
 fn where_all_eight_are_admitted_a_flood_evicts_one_and_then_itself() {
     let mut set = DoorSet::default();
@@ -143,6 +145,7 @@ fn where_all_eight_are_admitted_a_flood_evicts_one_and_then_itself() {
 }
 
 /// Forged sources, one pair each, through as many sets as the kernel has for external sources.
+#[cfg(not(miri))]
 #[test]
 fn false_admissions_are_rarer_than_one_in_100_000() {
     for (need, at_most) in [(4, 0), (2, 10)] {
@@ -159,6 +162,7 @@ fn false_admissions_are_rarer_than_one_in_100_000() {
 }
 
 /// Four forged sources a set between any two probes: at ten probes a second, a flood of 650,000 packets a second.
+#[cfg(not(miri))]
 #[test]
 fn a_scanner_is_admitted_in_the_midst_of_a_flood() {
     let mut random = SplitMix(2);

@@ -131,6 +131,7 @@ proptest! {
     }
 }
 
+#[cfg(not(miri))]
 #[test]
 fn the_elements_that_changed_a_sketch_make_the_same_sketch() {
     for walk in Walk::ALL {

@@ -102,6 +102,7 @@ fn errors(walk: Walk, size: usize) -> (f64, f64, f64) {
     ((squares / trials).sqrt(), sum / trials, claimed / trials)
 }
 
+#[cfg(not(miri))]
 #[test]
 fn sources_are_counted_within_16_of_100_at_any_size_and_the_error_is_told() {
     println!("{:>6} {:>9} {:>9} {:>9}", "n", "error", "bias", "claimed");
