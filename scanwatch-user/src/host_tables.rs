@@ -162,6 +162,18 @@ impl HostTables {
     pub fn flow_lines(&self) -> &[FlowLine] {
         &self.flows
     }
+
+    /// The lines of sockets inside that serve outsiders.
+    #[must_use]
+    pub fn serving_lines(&self) -> &[FlowLine] {
+        &self.serving
+    }
+
+    /// What internal sources tried first.
+    #[must_use]
+    pub fn first_contacts(&self) -> &[FirstContact] {
+        &self.first
+    }
 }
 
 impl Tables for HostTables {

@@ -20,6 +20,14 @@ pub use lines::Lines;
 pub use message::{Dropped, Message};
 pub use outlet::{Meter, Outlets, Pace, Reading};
 
+/// What fuzzers do to what is read here: files of a spool, and answers of receivers.
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing {
+    pub use super::spool::fuzzing as segments;
+    pub use super::transport::answers;
+}
+
 use std::io;
 
 use crate::engine::Record;

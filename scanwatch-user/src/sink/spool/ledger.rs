@@ -11,6 +11,7 @@ use std::path::Path;
 use bytes::{Buf, BufMut};
 
 use super::FILE_MODE;
+use super::segment::NUMBER_MAX;
 use crate::engine::Timestamp;
 
 const COPY_BYTES: usize = 96;
@@ -84,23 +85,45 @@ impl Ledger {
 
     /// Writes an entry over the older copy.
     pub fn write(&mut self, entry: &Entry) -> io::Result<()> {
-        let mut copy = Vec::with_capacity(COPY_BYTES);
-        copy.put_u32_le(MAGIC);
-        copy.put_u64_le(self.writes + 1);
-        copy.put_u64_le(entry.acknowledged);
-        for gap in [entry.dropped, entry.announced] {
-            copy.put_u64_le(gap.messages);
-            copy.put_u64_le(gap.first.as_ns());
-            copy.put_u64_le(gap.last.as_ns());
-        }
-        copy.put_u64_le(entry.announcements);
-        copy.put_u64_le(entry.identity);
-        copy.put_u64_le(entry.missing);
-        copy.put_u32_le(crc32fast::hash(&copy));
-        copy.resize(COPY_BYTES, 0);
+        let copy = copy(entry, self.writes + 1);
         self.file.write_all_at(&copy, (self.writes + 1) % 2 * COPY_BYTES as u64)?;
         self.writes += 1;
         Ok(())
+    }
+}
+
+/// A copy, the one that is written as number `writes`.
+fn copy(entry: &Entry, writes: u64) -> Vec<u8> {
+    let mut copy = Vec::with_capacity(COPY_BYTES);
+    copy.put_u32_le(MAGIC);
+    copy.put_u64_le(writes);
+    copy.put_u64_le(entry.acknowledged);
+    for gap in [entry.dropped, entry.announced] {
+        copy.put_u64_le(gap.messages);
+        copy.put_u64_le(gap.first.as_ns());
+        copy.put_u64_le(gap.last.as_ns());
+    }
+    copy.put_u64_le(entry.announcements);
+    copy.put_u64_le(entry.identity);
+    copy.put_u64_le(entry.missing);
+    copy.put_u32_le(crc32fast::hash(&copy));
+    copy.resize(COPY_BYTES, 0);
+    copy
+}
+
+/// The file after these two entries were written, for fuzzers and tests.
+#[cfg(any(test, fuzzing))]
+pub fn copies(entries: &[Entry; 2]) -> Vec<u8> {
+    [copy(&entries[1], 2), copy(&entries[0], 1)].concat()
+}
+
+/// Gives every copy of a file its right checksum, for fuzzers and tests.
+#[cfg(any(test, fuzzing))]
+pub fn mend(file: &mut [u8]) {
+    for copy in file.chunks_exact_mut(COPY_BYTES) {
+        let written = COPY_BYTES - size_of::<u32>();
+        let checksum = crc32fast::hash(&copy[..written]);
+        copy[written..].copy_from_slice(&checksum.to_le_bytes());
     }
 }
 
@@ -123,12 +146,30 @@ fn read(file: &File, copy: u64) -> Option<(u64, Entry)> {
     let missing = if magic == MAGIC { rest.get_u64_le() } else { 0 };
     let written = bytes.len() - rest.len();
     let entry = Entry { acknowledged, dropped, announced, announcements, identity, missing };
-    (crc32fast::hash(&bytes[..written]) == rest.get_u32_le()).then_some((writes, entry))
+    let counts = [writes, acknowledged, dropped.messages, announced.messages, announcements, missing];
+    let is_ours = counts.into_iter().all(|count| count < NUMBER_MAX);
+    (is_ours && crc32fast::hash(&bytes[..written]) == rest.get_u32_le()).then_some((writes, entry))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn counts_that_no_spool_comes_near_are_no_entry_and_the_other_copy_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger");
+        let far = |acknowledged| Entry { acknowledged, ..Entry::default() };
+        for entries in [[far(7), far(u64::MAX)], [far(7), far(NUMBER_MAX)]] {
+            std::fs::write(&path, copies(&entries)).unwrap();
+            assert_eq!(Ledger::open(&path).unwrap().1, Some(far(7)));
+        }
+        let gap = Gap { messages: u64::MAX, ..Gap::default() };
+        for lost in [Entry { dropped: gap, ..far(1) }, Entry { announced: gap, ..far(1) }] {
+            std::fs::write(&path, copies(&[far(7), lost])).unwrap();
+            assert_eq!(Ledger::open(&path).unwrap().1, Some(far(7)));
+        }
+    }
 
     #[test]
     fn the_last_entry_is_found_again_and_a_torn_write_leaves_the_one_before() {

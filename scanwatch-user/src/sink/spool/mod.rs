@@ -9,6 +9,8 @@
 
 mod codec;
 mod disk;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod ledger;
 mod segment;
 #[cfg(test)]

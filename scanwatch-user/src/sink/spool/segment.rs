@@ -13,7 +13,7 @@ const EXTENSION: &str = "seg";
 /// Of what nothing could be read: it is kept, for it may be another version's, and never read again.
 const PUT_ASIDE: &str = "bad";
 /// Larger numbers are no names of ours: no spool comes near, and sums of them stay in range.
-const NUMBER_MAX: u64 = 1 << 62;
+pub const NUMBER_MAX: u64 = 1 << 62;
 
 /// A segment.
 #[derive(Debug)]

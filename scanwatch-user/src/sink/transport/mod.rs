@@ -21,6 +21,8 @@ mod nats;
 mod syslog;
 pub mod tls;
 
+#[cfg(any(test, fuzzing))]
+pub use http::fuzzing as answers;
 pub(crate) use http::{header_name, header_value, parse_proxy, parse_url};
 
 /// The transport of a sink. Nothing is opened yet: what is missing shows at the first delivery, and is tried again.

@@ -59,7 +59,7 @@ fn body(messages: &[Envelope]) -> Vec<u8> {
     body
 }
 
-fn judge(answer: &Answer, messages: &[Envelope]) -> Piece {
+pub(super) fn judge(answer: &Answer, messages: &[Envelope]) -> Piece {
     let said: Option<Value> = serde_json::from_slice(&answer.body).ok();
     match answer.status.as_u16() {
         200 => items(answer, said.as_ref(), messages),

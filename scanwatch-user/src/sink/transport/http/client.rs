@@ -208,6 +208,19 @@ impl Open {
 }
 
 impl Answer {
+    /// An answer that nobody sent, for fuzzers and tests.
+    #[cfg(any(test, fuzzing))]
+    pub fn made_up(status: StatusCode, content_type: &str, wait: &str, body: &[u8]) -> Self {
+        Self {
+            status,
+            content_type: content_type.to_owned(),
+            body: body.to_vec(),
+            retry_after: retry_after(wait, SystemTime::UNIX_EPOCH + Duration::from_hours(508_464)),
+            place: "http://127.0.0.1:9200".to_owned(),
+            excerpt: one_line(&String::from_utf8_lossy(body)),
+        }
+    }
+
     /// The answer as an outage.
     pub fn outage(&self, why: impl Into<String>) -> Outage {
         Outage { retry_after: self.retry_after, ..Outage::new(why) }

@@ -118,27 +118,13 @@ impl Hec {
             Ok(answer) => answer,
             Err(outage) => return Piece::outage(outage),
         };
-        let said: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-        if answer.status == 413 {
-            return Piece::Halve("it is larger than the receiver takes (413)".to_owned());
+        match judge(&answer, messages.len(), self.plan.ack) {
+            Judged::Known(piece) => piece,
+            Judged::Promised(id) => Piece::Settled(match self.wait_for_ack(client, &answer, id).await {
+                Ok(()) => Receipt::taken(messages.len()),
+                Err(outage) => Receipt::interrupted(0, outage),
+            }),
         }
-        let taken = match (said["code"].as_u64().map(meaning), answer.status.as_u16()) {
-            (Some(Meaning::Accepted), 200) if self.plan.ack => match said["ackId"].as_u64() {
-                Some(id) => self.wait_for_ack(client, &answer, id).await,
-                None => Err(answer.outage(format!(
-                    "{} does not acknowledge what the token brings; enable indexer acknowledgement for the token, or \
-                     set ack = false",
-                    answer.place
-                ))),
-            },
-            (Some(Meaning::Accepted), 200) => Ok(()),
-            (Some(Meaning::BadEvent), 400) => return bad_event(&said, messages.len()),
-            _ => Err(outage(&answer, &said)),
-        };
-        Piece::Settled(match taken {
-            Ok(()) => Receipt::taken(messages.len()),
-            Err(outage) => Receipt::interrupted(0, outage),
-        })
     }
 
     /// Asks until the events are indexed.
@@ -165,10 +151,44 @@ impl Hec {
 
     async fn is_indexed(&self, client: &mut Client, id: u64) -> Result<bool, Outage> {
         let answer = client.send(self.request(ACK, json!({ "acks": [id] }).to_string().into_bytes())).await?;
-        let said: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-        let acknowledged = said["acks"][id.to_string()].as_bool();
-        acknowledged.filter(|_| answer.status == 200).ok_or_else(|| outage(&answer, &said))
+        acknowledged(&answer, id)
     }
+}
+
+/// What an answer to events says.
+pub(super) enum Judged {
+    /// What became of them.
+    Known(Piece),
+    /// They were accepted, and are to be asked for by this number.
+    Promised(u64),
+}
+
+/// What became of `count` events that were sent in one request; with `ack`, they are to be acknowledged later.
+pub(super) fn judge(answer: &Answer, count: usize, ack: bool) -> Judged {
+    let said: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    if answer.status == 413 {
+        return Judged::Known(Piece::Halve("it is larger than the receiver takes (413)".to_owned()));
+    }
+    Judged::Known(match (said["code"].as_u64().map(meaning), answer.status.as_u16()) {
+        (Some(Meaning::Accepted), 200) if ack => match said["ackId"].as_u64() {
+            Some(id) => return Judged::Promised(id),
+            None => Piece::outage(answer.outage(format!(
+                "{} does not acknowledge what the token brings; enable indexer acknowledgement for the token, or \
+                 set ack = false",
+                answer.place
+            ))),
+        },
+        (Some(Meaning::Accepted), 200) => Piece::Settled(Receipt::taken(count)),
+        (Some(Meaning::BadEvent), 400) => bad_event(&said, count),
+        _ => Piece::outage(outage(answer, &said)),
+    })
+}
+
+/// Whether the events of this number are indexed.
+pub(super) fn acknowledged(answer: &Answer, id: u64) -> Result<bool, Outage> {
+    let said: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let acknowledged = said["acks"][id.to_string()].as_bool();
+    acknowledged.filter(|_| answer.status == 200).ok_or_else(|| outage(answer, &said))
 }
 
 /// `invalid-event-number` is the place of the event; were it not said, or wrong, halves would find it.

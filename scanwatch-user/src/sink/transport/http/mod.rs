@@ -6,6 +6,8 @@
 
 mod bulk;
 mod client;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod hec;
 mod otlp;
 mod pieces;

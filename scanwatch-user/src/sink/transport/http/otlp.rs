@@ -97,7 +97,7 @@ fn text(key: &str, value: &str) -> KeyValue {
     KeyValue { key: key.to_owned(), value: Some(any(value)) }
 }
 
-fn judge(answer: &Answer, count: usize) -> Piece {
+pub(super) fn judge(answer: &Answer, count: usize) -> Piece {
     let (rejected, why) = match answer.status.as_u16() {
         200..=299 => match rejected(answer) {
             Ok(rejected) => rejected,

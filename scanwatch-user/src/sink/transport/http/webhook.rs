@@ -51,7 +51,7 @@ impl Webhook {
 }
 
 /// What a status says of a message. What is the configuration's fault, or will pass, is an outage.
-fn judge(answer: &Answer) -> Result<Fate, Outage> {
+pub(super) fn judge(answer: &Answer) -> Result<Fate, Outage> {
     match answer.status.as_u16() {
         200..=299 => Ok(Fate::Taken),
         401 | 403 | 404 | 405 | 407 | 408 | 425 | 429 => Err(answer.outage_of_status()),
