@@ -5,7 +5,11 @@
 
 #[path = "../../../scanwatch-common/tests/build/mod.rs"]
 mod build;
+mod corpus;
 mod dice;
+#[path = "../../../fuzz/src/frames.rs"]
+#[allow(clippy::pedantic, dead_code, reason = "fuzzing uses the rest")]
+mod frames;
 mod hostile;
 mod mixture;
 #[path = "../../../scanwatch-common/tests/packets/mod.rs"]
@@ -179,6 +183,20 @@ async fn hostile_frames_leave_the_same_behind() {
             twins.see(&hostile::nested(&mut dice));
         }
         twins.require(&BROKEN);
+        twins.finish();
+    }
+}
+
+#[tokio::test]
+async fn inputs_of_the_fuzzer_leave_the_same_behind() {
+    let found = corpus::found();
+    for (hook, seed) in corpus::HOOKS {
+        let mut twins = Twins::new(&admitting(), hook);
+        let mutated = corpus::mutated(&mut Dice::new(seed));
+        let frames = corpus::show(&mut twins, &mutated);
+        assert!(frames > 1_000, "{frames} frames");
+        let more = corpus::show(&mut twins, &found);
+        println!("{} inputs, and {} of a corpus with {more} frames", mutated.len(), found.len());
         twins.finish();
     }
 }

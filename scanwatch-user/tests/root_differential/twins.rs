@@ -137,6 +137,21 @@ impl Twins {
         }
         self.cells += expected.len();
         self.compare_ports();
+        self.compare_memory();
+    }
+
+    /// Doors, flows, serving sockets and first contacts, whole.
+    fn compare_memory(&self) {
+        let kernels = self.kernel.memory().expect("what the programs remember is read");
+        for side in [Side::Internal, Side::External] {
+            assert!(
+                kernels.doors[side as usize] == self.host.door_sets(side),
+                "doorkeepers of {side:?} sources"
+            );
+        }
+        assert!(kernels.flows == self.host.flow_lines(), "UDP flows");
+        assert!(kernels.serving == self.host.serving_lines(), "sockets that serve");
+        assert!(kernels.first == self.host.first_contacts(), "what was tried first");
     }
 
     fn compare_ports(&mut self) {
