@@ -11,7 +11,9 @@
 //! | [`demo`] | `cargo xtask demo`: an office day in the lab, and what scanwatch said of it |
 //! | [`deny`] | `cargo xtask deny`: licences, versions and origin of all dependencies |
 //! | [`dist`] | `cargo xtask dist`: a static program, a Debian package, an archive |
+//! | [`fuzz`] | `cargo xtask fuzz`: hostile input for a stated time, and how far it came |
 //! | [`lab`] | routers, segments and machines in network namespaces, for the demo and for root tests |
+//! | [`miri`] | tests in an interpreter that refuses undefined behaviour |
 //! | [`test`] | `cargo xtask test`: everything that must hold before a change goes in |
 //! | [`tidy`] | `cargo xtask tidy`: the boundaries of ARCHITECTURE.md, enforced |
 //!
@@ -23,8 +25,10 @@ pub mod build;
 pub mod demo;
 pub mod deny;
 pub mod dist;
+pub mod fuzz;
 pub mod kernel_object;
 pub mod lab;
+pub mod miri;
 pub mod setup;
 pub mod step;
 pub mod test;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::lab::wait::Interrupted;
-use xtask::{bench, build, demo, deny, dist, lab, setup, test, tidy};
+use xtask::{bench, build, demo, deny, dist, fuzz, lab, setup, test, tidy};
 
 /// Exit code after Ctrl-C: that of a process that SIGINT ended, as a shell counts it.
 const INTERRUPTED: u8 = 128 + 2;
@@ -65,6 +65,17 @@ enum Command {
     },
     /// Judge everything that is compiled in: its licence, its versions, and where it comes from
     Deny,
+    /// Show hostile input to all that reads what strangers wrote, and say how far that came
+    Fuzz {
+        /// Only these targets
+        targets: Vec<String>,
+        /// Time for each target; as many run side by side as there are processors
+        #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=604_800))]
+        seconds: u64,
+        /// Show this one input to the target instead, such as what a crash left
+        #[arg(long, value_name = "FILE")]
+        input: Option<PathBuf>,
+    },
     /// Make what is installed elsewhere: a static program in a Debian package, and in an archive
     Dist,
     /// Enforce the boundaries between crates and the limits of files
@@ -81,6 +92,7 @@ fn main() -> ExitCode {
         Command::Test { filter } => test::run(filter.as_deref()),
         Command::Bench { rows, json, quick } => bench::run(&bench::Wanted { rows, json, quick }),
         Command::Deny => deny::run(),
+        Command::Fuzz { targets, seconds, input } => fuzz::run(&fuzz::Wanted { targets, seconds, input }),
         Command::Dist => dist::run(),
         Command::Tidy => tidy::run(),
     };

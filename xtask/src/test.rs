@@ -12,13 +12,16 @@ use nix::unistd::geteuid;
 
 use crate::setup::{self, TOOLS};
 use crate::step::output;
-use crate::{build, deny, tidy, workspace};
+use crate::{build, deny, fuzz, miri, tidy, workspace};
 
 /// The crates whose tests run on the host; the kernel crate's logic is tested in scanwatch-common.
 const KERNEL_CRATE: &str = "scanwatch-ebpf";
 
 /// Tests of what is built on demand: the test target, and the feature of scanwatch that it needs.
 const ON_DEMAND: [(&str, &str); 1] = [("kafka", "kafka")];
+
+/// Seconds that each fuzz target runs: enough to notice that something broke, not to look for what nobody knows.
+const FUZZ_S: u64 = 8;
 
 /// The environment variable in which tests find the built scanwatch.
 pub const BINARY_VARIABLE: &str = "SCANWATCH_BIN";
@@ -80,6 +83,9 @@ fn tests(report: &mut Report, filter: Option<&str>) {
         report.step("tests", || cargo(test_command(&without, &binary).args(&filter)));
     }
     on_demand(report, &filter);
+    if filter.is_empty() {
+        hostile(report);
+    }
     if with_root.is_empty() {
         return;
     }
@@ -92,6 +98,15 @@ fn tests(report: &mut Report, filter: Option<&str>) {
     report.step("root tests", || {
         cargo(test_command(&with_root, &binary).arg("--test-threads=1").args(&filter))
     });
+}
+
+/// Hostile input for a while, and the interpreter that refuses undefined behaviour, where it can be had.
+fn hostile(report: &mut Report) {
+    report.step("fuzz", || fuzz::run(&fuzz::Wanted { targets: Vec::new(), seconds: FUZZ_S, input: None }));
+    match miri::find() {
+        Ok(()) => report.step("miri", miri::run),
+        Err(why) => report.not_run("miri", &why),
+    }
 }
 
 /// What is not part of an ordinary build is looked at in a build of its own.
@@ -216,6 +231,11 @@ impl Report {
         self.lines.push(line(name, result.is_ok(), took));
     }
 
+    /// Notes a step that this machine has not the means for.
+    fn not_run(&mut self, name: &str, why: &anyhow::Error) {
+        self.lines.push(format!("NOT RUN {name}: {why:#}"));
+    }
+
     fn failed(&mut self, what: &str) {
         self.failed.push(what.to_owned());
     }
@@ -256,6 +276,14 @@ mod tests {
         let command = test_command(&[file("a", "one"), file("b", "two")], Path::new("/built"));
         let arguments: Vec<&str> = command.get_args().filter_map(|argument| argument.to_str()).collect();
         assert_eq!(arguments, ["test", "--no-fail-fast", "--test", "one", "--test", "two", "--"]);
+    }
+
+    #[test]
+    fn a_step_that_is_not_run_says_why_and_fails_nothing() {
+        let mut report = Report { lines: Vec::new(), failed: Vec::new() };
+        report.not_run("miri", &anyhow::anyhow!("there is none"));
+        assert_eq!(report.lines, ["NOT RUN miri: there is none"]);
+        assert!(report.finish().is_ok());
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod apt;
 mod debian;
+mod fuzzer;
 mod kafka;
 mod linker;
 mod musl;
@@ -22,6 +23,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::ValueEnum;
 
+pub use fuzzer::fuzzer;
 pub use kafka::libraries_of_kafka;
 pub use musl::{static_library, static_target};
 pub use program::{judge_of_dependencies, packager};
