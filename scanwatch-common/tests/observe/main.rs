@@ -1,5 +1,7 @@
 //! The whole decision about a packet, against tables in memory.
 
+#![cfg_attr(miri, allow(dead_code, unused_imports, reason = "most tests are left out there"))]
+
 #[path = "../build/mod.rs"]
 mod build;
 #[path = "../../../scanwatch-user/src/host_tables.rs"]

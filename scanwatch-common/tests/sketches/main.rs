@@ -1,5 +1,7 @@
 //! Distinct counting, hashing, admission and flow direction, by themselves.
 
+#![cfg_attr(miri, allow(dead_code, unused_imports, reason = "statistics are left out there"))]
+
 mod door;
 // Statistics of thousands of trials: what is added here, the other tests add in Miri.
 #[cfg(not(miri))]
