@@ -2,7 +2,7 @@
 
 use std::io::{Cursor, Read};
 
-use scanwatch::capture::{Capture, CaptureError, FRAME_BYTES_MAX};
+use scanwatch::capture::{Capture, CaptureError, CaptureErrorKind, FRAME_BYTES_MAX};
 
 use crate::packets;
 use crate::writer::{MICROSECONDS, NANOSECONDS, Order, Pcap, PcapNg};
@@ -48,6 +48,8 @@ fn read(input: impl Read + Send + 'static, length: usize) -> Read_ {
     };
     let mut capture = match Capture::read(input) {
         Ok(capture) => capture,
+        // What no capture is taken for depends on how much of it has come, for nobody waits for more of it.
+        Err(CaptureError { kind: CaptureErrorKind::NotACapture(_), .. }) => return (packets, None),
         Err(error) => return (packets, sentence(error)),
     };
     let fault = loop {
