@@ -46,12 +46,13 @@ pub fn check(frame: &[u8]) {
         lies_within(headers, frame.len());
     }
     let followed = [frame, &[0xa5; 64]].concat();
-    match parse::ethernet(&followed[..]) {
-        again if parsed != Err(Counter::Truncated) => {
-            assert_eq!(again, parsed, "what follows a frame is none of it");
-            assert_eq!(self::told(&followed[..], &again), told, "what follows a frame is none of it");
-        }
-        _ => {}
+    let again = parse::ethernet(&followed[..]);
+    // A frame that is cut in its headers, or in the addresses that are read later, is another when it goes on.
+    if parsed != Err(Counter::Truncated) {
+        assert_eq!(again, parsed, "what follows a frame is none of it");
+    }
+    if told != Err(Counter::Truncated) {
+        assert_eq!(self::told(&followed[..], &again), told, "what follows a frame is none of it");
     }
     stripped(frame);
 }
