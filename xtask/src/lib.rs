@@ -16,6 +16,7 @@
 //! | [`miri`] | tests in an interpreter that refuses undefined behaviour |
 //! | [`test`] | `cargo xtask test`: everything that must hold before a change goes in |
 //! | [`tidy`] | `cargo xtask tidy`: the boundaries of ARCHITECTURE.md, enforced |
+//! | [`vm`] | `cargo xtask vm`: the tests of the kernel side on other kernels, each in a machine of its own |
 //!
 //! xtask depends on no other crate of the workspace: it has to run before the kernel object exists. It starts the
 //! built `scanwatch` as a process.
@@ -33,4 +34,5 @@ pub mod setup;
 pub mod step;
 pub mod test;
 pub mod tidy;
+pub mod vm;
 pub mod workspace;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::lab::wait::Interrupted;
-use xtask::{bench, build, demo, deny, dist, fuzz, lab, setup, test, tidy};
+use xtask::{bench, build, demo, deny, dist, fuzz, lab, setup, test, tidy, vm};
 
 /// Exit code after Ctrl-C: that of a process that SIGINT ended, as a shell counts it.
 const INTERRUPTED: u8 = 128 + 2;
@@ -78,6 +78,15 @@ enum Command {
     },
     /// Make what is installed elsewhere: a static program in a Debian package, and in an archive
     Dist,
+    /// Run the tests of the kernel side on other kernels, each in a machine of its own
+    Vm {
+        /// The only kernel to run them on, such as 6.1, or "running"; may be given several times
+        #[arg(long = "kernel", value_name = "V")]
+        kernels: Vec<String>,
+    },
+    /// The first process of such a machine
+    #[command(hide = true)]
+    VmGuest,
     /// Enforce the boundaries between crates and the limits of files
     Tidy,
 }
@@ -94,6 +103,8 @@ fn main() -> ExitCode {
         Command::Deny => deny::run(),
         Command::Fuzz { targets, seconds, input } => fuzz::run(&fuzz::Wanted { targets, seconds, input }),
         Command::Dist => dist::run(),
+        Command::Vm { kernels } => vm::run(&kernels),
+        Command::VmGuest => vm::guest::run(),
         Command::Tidy => tidy::run(),
     };
     match result {

@@ -12,7 +12,7 @@ use nix::unistd::geteuid;
 
 use crate::setup::{self, TOOLS};
 use crate::step::output;
-use crate::{build, deny, fuzz, miri, tidy, workspace};
+use crate::{build, deny, fuzz, miri, tidy, vm, workspace};
 
 /// The crates whose tests run on the host; the kernel crate's logic is tested in scanwatch-common.
 const KERNEL_CRATE: &str = "scanwatch-ebpf";
@@ -40,6 +40,9 @@ pub fn run(filter: Option<&str>) -> Result<()> {
             checks(&mut report);
         }
         tests(&mut report, filter);
+        if filter.is_none() {
+            machines(&mut report);
+        }
     }
     report.finish()
 }
@@ -106,6 +109,14 @@ fn hostile(report: &mut Report) {
     match miri::find() {
         Ok(()) => report.step("miri", miri::run),
         Err(why) => report.not_run("miri", &why),
+    }
+}
+
+/// The tests of the kernel side, on kernels other than the one that runs.
+fn machines(report: &mut Report) {
+    match vm::emulator() {
+        Ok(_) => report.step("other kernels", vm::run_machines),
+        Err(why) => report.not_run("other kernels", &why),
     }
 }
 

@@ -1,6 +1,8 @@
 //! What the agent's own object takes of the kernel at default sizes: memory by map, and the verifier's work by program.
 
-use scanwatch::kernel::{INSTRUCTIONS_MAX, Kernel, KernelError, MAPS_BYTES_MAX, Options};
+use scanwatch::kernel::{
+    KERNEL_MIN, Kernel, KernelError, MAPS_BYTES_MAX, Options, Version, instructions_max, running_version,
+};
 use scanwatch::policy::Policy;
 use serde::Serialize;
 
@@ -52,7 +54,7 @@ fn measure() -> Result<Vec<Size>, KernelError> {
     sizes.extend(kernel.programs()?.into_iter().map(|program| Size::Program {
         name: format!("program:{}", program.name),
         instructions_verified: program.instructions_verified,
-        target: INSTRUCTIONS_MAX,
+        target: instructions_max(running_version().unwrap_or(Version(KERNEL_MIN.0, KERNEL_MIN.1))),
     }));
     Ok(sizes)
 }

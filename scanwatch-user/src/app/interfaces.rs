@@ -188,6 +188,9 @@ fn say(attachment: &Attachment) {
         tracing::warn!("{interface}: no {mode}: {reason}");
     }
     if let Some(egress) = egress {
+        for (mode, reason) in egress_refused {
+            tracing::info!("{interface}: no {mode} on the way out: {reason}");
+        }
         tracing::info!("watching {interface} by {mode}, {egress} on the way out");
     } else {
         let reasons: Vec<String> =

@@ -5,10 +5,8 @@ use std::path::Path;
 
 use super::finding::{Area, Check, Finding};
 use super::programs::Trial;
-use crate::kernel::{KERNEL_MIN, Version, running_version};
+use crate::kernel::{KERNEL_MIN, TCX, Version, running_version};
 
-/// First version with TCX, which lets several programs share an interface's TC hooks.
-const TCX: Version = Version(6, 6);
 const BTF: &str = "/sys/kernel/btf/vmlinux";
 const JIT: &str = "/proc/sys/net/core/bpf_jit_enable";
 /// `CONFIG_BPF_JIT`'s settings.

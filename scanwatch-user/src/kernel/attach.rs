@@ -10,6 +10,7 @@ use aya::util::KernelVersion;
 use super::error::{KernelError, chain, os_error};
 use super::holder;
 use super::learned::Learned;
+use super::machine::{Version, running_version};
 use super::object::Kernel;
 use crate::policy::Hook;
 
@@ -17,6 +18,9 @@ use crate::policy::Hook;
 pub(super) const TC_PROGRAM: &str = "scanwatch_tc";
 /// Name of the program at the TC hook of what goes out.
 pub(super) const EGRESS_PROGRAM: &str = "scanwatch_egress";
+
+/// First version with TCX, which lets several programs share an interface's TC hooks.
+pub const TCX: Version = Version(6, 6);
 
 /// How packets are taken from an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,7 +118,7 @@ impl Kernel {
                     refused.push((mode, format!("held by {holder}")));
                     busy = Some(holder);
                 }
-                Err(error) => refused.push((mode, chain(&error))),
+                Err(error) => refused.push((mode, reason(mode, &error))),
             }
         }
         match busy {
@@ -146,7 +150,7 @@ impl Kernel {
                     egress = Some(way_out);
                     break;
                 }
-                Err(error) => egress_refused.push((way_out, chain(&error))),
+                Err(error) => egress_refused.push((way_out, reason(way_out, &error))),
             }
         }
         let interface = interface.to_owned();
@@ -242,6 +246,16 @@ fn sweep(interface: &str) {
                 "{interface}: removed the TC program {name} that an earlier scanwatch left behind"
             );
         }
+    }
+}
+
+/// Why a step failed: of what the kernel is too old for, the version that has it comes first.
+fn reason(mode: Mode, error: &ProgramError) -> String {
+    match running_version() {
+        Some(version) if mode == Mode::Tcx && version < TCX => {
+            format!("TCX comes with Linux {TCX}, and this is Linux {version} ({})", chain(error))
+        }
+        _ => chain(error),
     }
 }
 

@@ -6,11 +6,22 @@ use std::os::fd::{AsFd as _, AsRawFd as _};
 use aya::maps::Map;
 
 use super::error::KernelError;
+use super::machine::Version;
 use super::object::Kernel;
 
-/// Budget of each program, instructions verified. The verifier gives up at a million, but other kernels' verifiers count
-/// otherwise, and whoever waits for a program to be loaded waits for them.
-pub const INSTRUCTIONS_MAX: u32 = 120_000;
+/// Budget of each program, instructions verified, by the first version it is for, the newest first. Older verifiers
+/// forget less of how they came along, and so walk the same lines more often. The verifier gives up at a million; what
+/// the budgets leave is for whoever waits for a program to be loaded, and for versions in between.
+const INSTRUCTIONS_MAX: [(Version, u32); 3] =
+    [(Version(6, 18), 120_000), (Version(6, 12), 150_000), (Version(6, 1), 450_000)];
+
+/// Budget of each program on a kernel of this version, instructions verified.
+#[must_use]
+pub fn instructions_max(version: Version) -> u32 {
+    let budgets = INSTRUCTIONS_MAX.iter();
+    let (_, oldest) = INSTRUCTIONS_MAX[INSTRUCTIONS_MAX.len() - 1];
+    budgets.copied().find(|(first, _)| version >= *first).map_or(oldest, |(_, budget)| budget)
+}
 
 /// Budget of all maps together at default sizes, bytes.
 pub const MAPS_BYTES_MAX: u64 = 96 << 20;
@@ -88,4 +99,17 @@ fn kernel_bytes(map: &Map) -> Result<u64, String> {
     let text = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
     let bytes = text.lines().find_map(|line| line.strip_prefix("memlock:"));
     bytes.and_then(|bytes| bytes.trim().parse().ok()).ok_or_else(|| format!("{path} has no line `memlock`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_between_two_that_were_measured_has_the_budget_of_the_older() {
+        let budgets = [(6, 1), (6, 6), (6, 12), (6, 17), (6, 18), (7, 3)]
+            .map(|(major, minor)| instructions_max(Version(major, minor)));
+        assert_eq!(budgets, [450_000, 450_000, 150_000, 150_000, 120_000, 120_000]);
+        assert_eq!(instructions_max(Version(5, 10)), 450_000);
+    }
 }

@@ -34,12 +34,12 @@ mod window;
 mod zones;
 
 pub use arena::DrainedCell;
-pub use attach::{Attachment, Mode};
+pub use attach::{Attachment, Mode, TCX};
 pub use clock::WallClock;
 pub use device::Device;
 pub use disk::{Room, may_write, room};
 pub use error::KernelError;
-pub use facts::{INSTRUCTIONS_MAX, MAPS_BYTES_MAX, MapFacts, ProgramFacts};
+pub use facts::{MAPS_BYTES_MAX, MapFacts, ProgramFacts, instructions_max};
 pub use holder::XdpHolder;
 pub use learned::Learned;
 pub use links::{LinkEvent, LinkWatch, default_route_interface, interface_index};

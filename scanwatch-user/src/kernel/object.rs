@@ -58,6 +58,12 @@ impl Kernel {
         Self::load_object(OBJECT, &[], policy, options)
     }
 
+    /// The object that [`Kernel::load`] loads, an ELF file.
+    #[must_use]
+    pub fn object() -> &'static [u8] {
+        OBJECT
+    }
+
     /// Loads another object that has the same maps, as [`Kernel::load`], with these words in its constants of these names.
     pub fn load_object(
         object: &[u8],

@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use nix::unistd::geteuid;
 
+use super::archive::Archive;
 use super::{TOOLS_DIR, system_command};
 use crate::step::{output, run_logged};
 use crate::workspace;
@@ -53,6 +54,20 @@ pub(super) fn install(packages: &[&str]) -> Result<()> {
     .with_context(|| format!("apt-get cannot install {}", packages.join(" ")))
 }
 
+/// Installs `packages` from the release `suite` of another archive than the machine's sources name, removing none and starting
+/// no daemon.
+pub(super) fn install_from(archive: &Archive, suite: &str, packages: &[&str]) -> Result<()> {
+    if !geteuid().is_root() {
+        bail!("installing {} needs root", packages.join(" "));
+    }
+    let _no_daemons = NoDaemons::hold(Path::new(POLICY))?;
+    let mut apt = archive.command("apt-get")?;
+    configure(&mut apt);
+    apt.args(["--target-release", suite]);
+    run_install(apt, packages)
+        .with_context(|| format!("{suite} has no {} that fits, either", packages.join(" ")))
+}
+
 /// Whether the package lists, if any, offer `package`.
 fn is_known(package: &str) -> bool {
     let candidate = |text: String| text.lines().any(|line| line.starts_with("Package: "));
@@ -68,18 +83,26 @@ fn update() {
 }
 
 fn install_now(packages: &[&str]) -> Result<()> {
+    run_install(apt_get()?, packages)
+}
+
+fn run_install(mut apt: Command, packages: &[&str]) -> Result<()> {
     let log = workspace::root().join(TOOLS_DIR).join("apt-install.log");
-    let mut apt = apt_get()?;
     apt.args(["install", "--yes", "--no-install-recommends", "--no-remove"]).args(packages);
     run_logged(&mut apt, &log, LIMIT)
 }
 
 fn apt_get() -> Result<Command> {
     let mut apt = system_command("apt-get").context("there is no apt-get here")?;
+    configure(&mut apt);
+    Ok(apt)
+}
+
+/// Nobody is asked, and nothing is waited for without end.
+fn configure(apt: &mut Command) {
     // Another installation may hold the lock; RUNLEVEL=1 is what keeps init scripts from starting daemons.
     apt.args(["--option", "DPkg::Lock::Timeout=120"]);
     apt.env("DEBIAN_FRONTEND", "noninteractive").env("RUNLEVEL", "1");
-    Ok(apt)
 }
 
 /// While this lives, packages start no daemons: a web server for the lab must not listen outside it.

@@ -5,7 +5,9 @@
 //! first that works is recorded for scanwatch's build script, and found again at once next time.
 
 mod apt;
+mod archive;
 mod debian;
+mod emulator;
 mod fuzzer;
 mod kafka;
 mod linker;
@@ -23,6 +25,8 @@ use std::process::Command;
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::ValueEnum;
 
+pub use archive::{Archive, Package};
+pub use emulator::emulator;
 pub use fuzzer::fuzzer;
 pub use kafka::libraries_of_kafka;
 pub use musl::{static_library, static_target};

@@ -28,6 +28,8 @@ const fn tool(program: &'static str, package: &'static str, why: &'static str) -
 /// Every program that the demo or a root test may run.
 pub const TOOLS: &[Tool] = &[
     tool("ip", "iproute2", "makes network namespaces, veth pairs, addresses and routes"),
+    tool("tc", "iproute2", "shows the filters of an interface"),
+    tool("mount", "mount", "hides a file system from a test, or makes one that fills up"),
     tool("ethtool", "ethtool", "makes frames cross a veth pair as they would a wire"),
     tool("nft", "nftables", "masquerades on the router, and closes ports silently"),
     tool("nmap", "nmap", "the scanner people meet most"),
