@@ -24,7 +24,8 @@ fn scan() -> Vec<Vec<u8>> {
         let flags = if port == ANSWERS { ANSWER } else { REFUSAL };
         [
             ether().carry(ipv4(SCANNER, TARGET).carry(tcp(40_000, port))),
-            ether().carry(ipv4(TARGET, SCANNER).carry(tcp(port, 40_000).flags(flags))),
+            // What refuses a SYN has no number of its own (RFC 9293, section 3.10.7.1).
+            ether().carry(ipv4(TARGET, SCANNER).carry(tcp(port, 40_000).flags(flags).numbers(0, 2))),
         ]
     };
     PORTS.flat_map(pair).collect()

@@ -1,8 +1,10 @@
 //! Devices of 802.1Q, which tag what they send: as bytes of the frame, or beside it, as a card does that takes tags off.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use scanwatch::kernel::{Kernel, Mode, interface_index};
+use scanwatch::policy::Hook;
 use scanwatch_common::abi::Outcome;
 use scanwatch_common::counters::Counter;
 
@@ -15,6 +17,8 @@ const PORTS: u16 = 40;
 const SLACK: u64 = 2;
 /// VLANs by their devices on the far host, and the network of each.
 const VLANS: [(u16, u8); 2] = [(100, 11), (200, 12)];
+/// The port that the next datagrams come from: what a flow has shown once is no probe any more.
+static SENDER: AtomicU16 = AtomicU16::new(40_000);
 /// Whether a tag comes beside the frame.
 const BESIDE: bool = true;
 
@@ -46,12 +50,12 @@ impl Trunk {
         self.far.run(move || tool("ethtool", &format!("-K eth0 txvlan {state}")));
     }
 
-    /// One datagram to every port on every VLAN.
+    /// One datagram to every port on every VLAN, each of a flow that was not seen before.
     fn send(&self) {
-        self.far.run(|| {
+        let from = SENDER.fetch_add(1, Ordering::Relaxed);
+        self.far.run(move || {
             for (_, network) in VLANS {
-                let socket = UdpSocket::bind((std::net::Ipv4Addr::from([10, 0, network, 7]), 40_000));
-                let socket = socket.expect("a socket");
+                let socket = UdpSocket::bind((Ipv4Addr::from([10, 0, network, 7]), from)).expect("a socket");
                 for port in 1..=PORTS {
                     let target = SocketAddr::from(([10, 0, network, 1], 1_000 + port));
                     socket.send_to(b"hello", target).expect("a datagram sent");
@@ -105,8 +109,7 @@ fn a_device_of_a_vlan_is_watched_as_any_other_and_sees_no_tag() {
         let device = format!("watched.{vlan}");
         let index = interface_index(&device).await.expect("the index");
         let before = counted(kernel, Counter::ProbeUdp);
-        let attachment =
-            kernel.attach(&device, index, scanwatch::policy::Hook::Auto).await.expect("attached");
+        let attachment = kernel.attach(&device, index, Hook::Auto).await.expect("attached");
         println!("{device}: {} after {:?}", attachment.mode, attachment.refused);
         assert_eq!(attachment.mode, Mode::XdpGeneric, "{:?}", attachment.refused);
         trunk.send();

@@ -80,9 +80,11 @@ impl Archive {
             command.arg("--option").arg(format!("{key}={}", self.folder.join(below).display()));
         }
         // Nothing of the machine's, and no user of its own for downloads, who could not write here.
-        for option in
-            ["Dir::Etc::sourcelist=/dev/null", "Dir::Etc::preferencesparts=/dev/null", "APT::Sandbox::User=root"]
-        {
+        for option in [
+            "Dir::Etc::sourcelist=/dev/null",
+            "Dir::Etc::preferencesparts=/dev/null",
+            "APT::Sandbox::User=root",
+        ] {
             command.args(["--option", option]);
         }
         Ok(command)

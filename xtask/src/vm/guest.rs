@@ -10,6 +10,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
+use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::kmod::{ModuleInitFlags, finit_module};
 use nix::mount::{MsFlags, mount};
@@ -65,12 +66,11 @@ pub fn run() -> Result<()> {
 
 fn ready() -> Result<()> {
     for (kind, place) in MOUNTS {
-        // The kernel may have mounted it by itself.
-        if fs::read_dir(place).is_ok_and(|mut entries| entries.next().is_some()) {
-            continue;
+        match mount(Some(kind), place, Some(kind), MsFlags::empty(), None::<&str>) {
+            // The kernel has mounted it by itself.
+            Ok(()) | Err(Errno::EBUSY) => {}
+            Err(error) => return Err(error).with_context(|| format!("{kind} cannot be mounted on {place}")),
         }
-        mount(Some(kind), place, Some(kind), MsFlags::empty(), None::<&str>)
-            .with_context(|| format!("{kind} cannot be mounted on {place}"))?;
     }
     let release = fs::read_to_string("/proc/sys/kernel/osrelease")?;
     println!("{MARK}Linux {}", release.trim());
