@@ -99,7 +99,11 @@ fn tests(report: &mut Report, filter: Option<&str>) {
     let programs: Vec<&str> = TOOLS.iter().map(|tool| tool.program).collect();
     report.step("set-up of the lab", || setup::tools(&programs));
     report.step("root tests", || {
-        cargo(test_command(&with_root, &binary).arg("--test-threads=1").args(&filter))
+        cargo(
+            test_command(&with_root, &binary)
+                .args(["--test-threads=1", "--skip", vm::IN_A_MACHINE])
+                .args(&filter),
+        )
     });
 }
 

@@ -2,7 +2,8 @@
 //! is missing. Needs root.
 //!
 //! `cargo xtask vm` runs it on other kernels, in machines without a processor's help, where a verifier takes its time: so
-//! all tests share one loaded object. Tests that need what not every kernel has are left out elsewhere, and say why.
+//! all tests share one loaded object. Tests that need what not every kernel has end in `_in_a_machine`
+//! or hold it in their names, and are left to those machines.
 
 mod agent;
 #[path = "../../../scanwatch-common/tests/build/mod.rs"]

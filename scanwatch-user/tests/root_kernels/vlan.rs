@@ -1,4 +1,5 @@
 //! Devices of 802.1Q, which tag what they send: as bytes of the frame, or beside it, as a card does that takes tags off.
+//! Not every kernel has them: these tests run in the machines of `cargo xtask vm`.
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -83,8 +84,7 @@ fn assert_apart(seen: &[(u16, u64)], what: &str) {
 }
 
 #[test]
-#[ignore = "needs devices of 802.1Q, which not every kernel has: `cargo xtask vm` boots some that do"]
-fn what_comes_by_a_trunk_is_counted_by_vlan_whether_tags_are_bytes_of_the_frame_or_beside_it() {
+fn what_comes_by_a_trunk_is_counted_by_vlan_whether_tags_are_bytes_of_the_frame_or_beside_it_in_a_machine() {
     with_kernel(async |kernel| {
         let trunk = Trunk::new().await;
         trunk.tags(!BESIDE);
@@ -99,8 +99,7 @@ fn what_comes_by_a_trunk_is_counted_by_vlan_whether_tags_are_bytes_of_the_frame_
 }
 
 #[test]
-#[ignore = "needs devices of 802.1Q, which not every kernel has: `cargo xtask vm` boots some that do"]
-fn a_device_of_a_vlan_is_watched_as_any_other_and_sees_no_tag() {
+fn a_device_of_a_vlan_is_watched_as_any_other_and_sees_no_tag_in_a_machine() {
     with_kernel(async |kernel| {
         let trunk = Trunk::new().await;
         let (vlan, _) = VLANS[0];

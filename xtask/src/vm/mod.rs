@@ -26,6 +26,7 @@ use crate::{build, workspace};
 
 use kernels::{Image, RUNNING, Release};
 use report::Outcome;
+pub use suite::IN_A_MACHINE;
 use suite::Suite;
 
 /// Everything of this goes there, from the root of the workspace.
