@@ -84,7 +84,7 @@ impl Files {
         let mut order = String::new();
         for module in modules {
             let path = format!("modules/{}.ko", module.name);
-            order.push_str(&format!("/{path}\n"));
+            order.extend(["/", &path, "\n"]);
             self.put(&path, 0o644, module.bytes);
         }
         self.put("modules/order", 0o644, order.into_bytes());

@@ -48,12 +48,8 @@ fn put(out: &mut impl Write, number: u32, mode: u32, name: &str, bytes: &[u8]) -
     let name_size = u32::try_from(name.len() + 1).map_err(too_large)?;
     // Number, mode, user, group, links, time, size, four numbers of devices, size of the name, check sum.
     let fields = [number, mode, 0, 0, 1, 0, size, 0, 0, 0, 0, name_size, 0];
-    let mut header = "070701".to_owned();
-    for field in fields {
-        header.push_str(&format!("{field:08X}"));
-    }
-    header.push_str(name);
-    header.push('\0');
+    let numbers = fields.map(|field| format!("{field:08X}")).concat();
+    let header = format!("070701{numbers}{name}\0");
     out.write_all(header.as_bytes())?;
     pad(out, header.len())?;
     out.write_all(bytes)?;
