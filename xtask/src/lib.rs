@@ -14,6 +14,7 @@
 //! | [`fuzz`] | `cargo xtask fuzz`: hostile input for a stated time, and how far it came |
 //! | [`lab`] | routers, segments and machines in network namespaces, for the demo and for root tests |
 //! | [`miri`] | tests in an interpreter that refuses undefined behaviour |
+//! | [`reproduce`] | `cargo xtask reproduce`: a release built twice in different folders, byte for byte the same |
 //! | [`test`] | `cargo xtask test`: everything that must hold before a change goes in |
 //! | [`tidy`] | `cargo xtask tidy`: the boundaries of ARCHITECTURE.md, enforced |
 //! | [`vm`] | `cargo xtask vm`: the tests of the kernel side on other kernels, each in a machine of its own |
@@ -30,6 +31,7 @@ pub mod fuzz;
 pub mod kernel_object;
 pub mod lab;
 pub mod miri;
+pub mod reproduce;
 pub mod setup;
 pub mod step;
 pub mod test;

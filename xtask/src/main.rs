@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::lab::wait::Interrupted;
-use xtask::{bench, build, demo, deny, dist, fuzz, lab, setup, test, tidy, vm};
+use xtask::{bench, build, demo, deny, dist, fuzz, lab, reproduce, setup, test, tidy, vm};
 
 /// Exit code after Ctrl-C: that of a process that SIGINT ended, as a shell counts it.
 const INTERRUPTED: u8 = 128 + 2;
@@ -87,6 +87,8 @@ enum Command {
     /// The first process of such a machine
     #[command(hide = true)]
     VmGuest,
+    /// Build the last commit twice in different folders, packages included, and compare byte for byte
+    Reproduce,
     /// Enforce the boundaries between crates and the limits of files
     Tidy,
 }
@@ -105,6 +107,7 @@ fn main() -> ExitCode {
         Command::Dist => dist::run(),
         Command::Vm { kernels } => vm::run(&kernels),
         Command::VmGuest => vm::guest::run(),
+        Command::Reproduce => reproduce::run(),
         Command::Tidy => tidy::run(),
     };
     match result {

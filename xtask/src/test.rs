@@ -12,7 +12,7 @@ use nix::unistd::geteuid;
 
 use crate::setup::{self, TOOLS};
 use crate::step::output;
-use crate::{build, deny, fuzz, miri, tidy, vm, workspace};
+use crate::{build, deny, fuzz, miri, reproduce, tidy, vm, workspace};
 
 /// The crates whose tests run on the host; the kernel crate's logic is tested in scanwatch-common.
 const KERNEL_CRATE: &str = "scanwatch-ebpf";
@@ -88,6 +88,7 @@ fn tests(report: &mut Report, filter: Option<&str>) {
     on_demand(report, &filter);
     if filter.is_empty() {
         hostile(report);
+        report.step("build in another folder", reproduce::check);
     }
     if with_root.is_empty() {
         return;

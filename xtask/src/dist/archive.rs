@@ -22,8 +22,9 @@ const FILES: &[(&str, &str)] = &[
     ("dist/debian/scanwatch.conf", "systemd/scanwatch.sysusers"),
 ];
 
-/// Packs the program, what was generated, and [`FILES`] with the documentation into `folder`.
-pub(super) fn pack(program: &Path, generated: &Path, folder: &Path) -> Result<(PathBuf, String)> {
+/// Packs the program, what was generated, and [`FILES`] with the documentation into `folder`, all as of `date`, in
+/// seconds since 1970.
+pub(super) fn pack(program: &Path, generated: &Path, folder: &Path, date: u64) -> Result<(PathBuf, String)> {
     let name = format!("scanwatch-{}-{}-linux", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH);
     let stage = folder.join(&name);
     copy(program, &stage.join("bin/scanwatch"))?;
@@ -39,8 +40,11 @@ pub(super) fn pack(program: &Path, generated: &Path, folder: &Path) -> Result<(P
     }
     let archive = folder.join(format!("{name}.tar.gz"));
     let mut tar = Command::new("tar");
-    // Owned by nobody in particular, and in one order: the same files make the same archive.
-    tar.args(["--create", "--gzip", "--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--file"])
+    // Of nobody in particular, with rights that no umask has chosen, of one date, and in one order: the same files make
+    // the same archive. gzip's own header would have the time of day.
+    tar.args(["--create", "--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--format=gnu"])
+        .args(["--mode=u=rwX,go=rX", "--use-compress-program=gzip --no-name", &format!("--mtime=@{date}")])
+        .arg("--file")
         .arg(&archive)
         .arg("--directory")
         .arg(folder)

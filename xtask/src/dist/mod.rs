@@ -1,6 +1,7 @@
 //! `cargo xtask dist`: one static program, and the package and the archive that hold it.
 
 mod archive;
+pub(crate) mod date;
 mod elf;
 
 use std::env;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::kernel_object::{CARGO_HOME_SHOWN, cargo_home, remap_flag};
 use crate::setup;
 use crate::step::{run_logged, step};
 use crate::workspace;
@@ -44,6 +46,7 @@ pub fn packages() -> Result<Packages> {
     setup::static_library()?;
     let packager = setup::packager()?;
     let program = build()?;
+    let date = step("date of the files", date::find)?;
     let folder = workspace::root().join(FOLDER);
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("{} cannot be emptied", folder.display()))?;
@@ -56,21 +59,16 @@ pub fn packages() -> Result<Packages> {
         let pages = fs::read_dir(generated.join("man"))?.count();
         Ok(((), format!("{pages} pages; bash, zsh, fish")))
     })?;
-    let deb = step("Debian package", || pack(&packager, &folder))?;
-    let archive = step("archive", || archive::pack(&program, &generated, &folder))?;
+    let deb = step("Debian package", || pack(&packager, &folder, date))?;
+    let archive = step("archive", || archive::pack(&program, &generated, &folder, date))?;
     Ok(Packages { deb, archive })
 }
 
 /// Builds the program for [`setup::static_target`], and makes sure that it is static.
-fn build() -> Result<PathBuf> {
+pub(crate) fn build() -> Result<PathBuf> {
     let target = setup::static_target();
     let mut cargo = workspace::cargo();
-    cargo.args(["build", "--package", "scanwatch", "--release", "--target", &target]);
-    // Parts of a library for cryptography are in C and need no C library: any compiler will do.
-    let compiler = format!("CC_{}", target.replace('-', "_"));
-    if env::var_os(&compiler).is_none() {
-        cargo.env(compiler, "cc");
-    }
+    steer(&mut cargo);
     let status = cargo.status().context("cargo cannot be run")?;
     if !status.success() {
         bail!("scanwatch does not build for {target}; cargo's messages stand above");
@@ -86,19 +84,46 @@ fn build() -> Result<PathBuf> {
     Ok(built)
 }
 
-fn pack(packager: &Path, folder: &Path) -> Result<(PathBuf, String)> {
+/// Makes a call of cargo build the program, such that the bytes depend on the sources and the compiler alone.
+pub(crate) fn steer(cargo: &mut Command) {
+    let target = setup::static_target();
+    cargo.args(["build", "--package", "scanwatch", "--release", "--target", &target]);
+    // Messages of panics name the files of crates, which lie in the home of whoever builds. Flags of the builder's own
+    // would be in what everybody gets.
+    if let Some(home) = cargo_home() {
+        cargo.env("CARGO_ENCODED_RUSTFLAGS", remap_flag(&home, CARGO_HOME_SHOWN));
+    }
+    // Parts of a library for cryptography are in C and need no C library: any compiler will do.
+    let compiler = format!("CC_{}", target.replace('-', "_"));
+    if env::var_os(&compiler).is_none() {
+        cargo.env(compiler, "cc");
+    }
+}
+
+fn pack(packager: &Path, folder: &Path, date: u64) -> Result<(PathBuf, String)> {
     let mut command = Command::new(packager);
     command
         .args(["--package", "scanwatch", "--target", &setup::static_target(), "--no-build", "--no-strip"])
         .arg("--output")
         .arg(folder)
+        .env(date::VARIABLE, date.to_string())
         .current_dir(workspace::root());
     run_logged(&mut command, &folder.join("cargo-deb.log"), PACK_LIMIT)?;
-    let deb = fs::read_dir(folder)?
-        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .find(|path| path.extension().is_some_and(|extension| extension == "deb"))
-        .context("cargo-deb made no package")?;
+    let deb = ending(folder, "deb").context("cargo-deb made no package")?;
     let size = fs::metadata(&deb)?.len();
     let done = format!("{}, {} MB", workspace::shown(&deb), size / 1_000_000);
     Ok((deb, done))
+}
+
+/// What was made last from the workspace at `root`.
+pub(crate) fn made(root: &Path) -> Result<Packages> {
+    let folder = root.join(FOLDER);
+    let find = |kind| ending(&folder, kind).with_context(|| format!("{} has no .{kind}", folder.display()));
+    Ok(Packages { deb: find("deb")?, archive: find("gz")? })
+}
+
+/// The file in `folder` whose name ends with `.kind`.
+fn ending(folder: &Path, kind: &str) -> Option<PathBuf> {
+    let mut paths = fs::read_dir(folder).ok()?.filter_map(|entry| entry.ok().map(|entry| entry.path()));
+    paths.find(|path| path.extension().is_some_and(|extension| extension == kind))
 }
