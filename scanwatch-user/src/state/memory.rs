@@ -43,6 +43,12 @@ impl Memory {
         Self { directory, writing: None, written: Arc::default(), is_failing: Arc::default(), epochs: 0 }
     }
 
+    /// The directory.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.directory.path()
+    }
+
     /// Lets an engine that has seen nothing take up what was written last. What cannot be read is put aside, and said.
     pub fn recall(&self, engine: &mut Engine, now: Timestamp) {
         let read = |extent| read(self.directory.path(), name(extent));
