@@ -123,6 +123,8 @@ fn sinks(format: Option<Format>, directory: Option<&StateDirectory>) -> app::Sta
 
 /// Prints what was found; the exit code tells whether scanwatch can work here.
 fn doctor(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
+    // What it finds of files is to be true of the agent.
+    kernel::keep_only(&Capability::WHILE_IT_STARTS)?;
     let policy = args.policy()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let report = runtime.block_on(doctor::examine(&policy, args.config.as_deref()));
