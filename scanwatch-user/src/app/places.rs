@@ -185,7 +185,8 @@ mod tests {
         assert_eq!(at_start.first_beyond(&places("other/alerts.json")), Some(root.join("other").as_path()));
         // To read is not to write.
         assert_eq!(at_start.first_beyond(&places("/etc/alerts.json")), Some(Path::new("/etc")));
-        let secret = "[[sink]]\nname = \"a\"\ntype = \"splunk_hec\"\nurl = \"https://a\"\ntoken_file = \"/etc/secret\"\n";
+        let secret = "[[sink]]\nname = \"a\"\ntype = \"http\"\ndialect = \"splunk_hec\"\nurl = \"https://a\"\n\
+                      token_file = \"/etc/secret\"\n";
         assert_eq!(at_start.first_beyond(&Places::of(&policy(secret), None, None)), None);
     }
 
