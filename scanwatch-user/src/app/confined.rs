@@ -6,8 +6,8 @@ use anyhow::Result;
 
 use super::interfaces::Interfaces;
 use super::places::Places;
-use crate::kernel::{Capability, Kernel, Sandbox, confine, keep_only};
-use crate::policy::{AfterAttach, Policy};
+use crate::kernel::{Capability, Kernel, Sandbox, TCX, confine, keep_only, running_version};
+use crate::policy::{AfterAttach, Hook, Policy};
 
 /// What is left to the agent.
 #[derive(Debug)]
@@ -28,17 +28,32 @@ enum Capabilities {
     ForClsact(Vec<String>),
 }
 
+/// Where capabilities are to be given up, loads what any hook may take later: before anything is attached, so that what is counted
+/// does not wait for it. Returns what could not be loaded, with the reasons.
+pub(super) fn prepare(policy: &Policy, kernel: &mut Kernel) -> Vec<String> {
+    // An older kernel has clsact alone on the way out, for which capabilities stay.
+    let is_of_use = running_version().is_some_and(|version| version >= TCX);
+    if policy.rights.after_attach == AfterAttach::Keep || !is_of_use {
+        return Vec::new();
+    }
+    let mut hooks: Vec<Hook> = policy.interfaces.iter().map(|interface| interface.hook).collect();
+    if hooks.is_empty() {
+        hooks.push(Hook::Auto);
+    }
+    hooks.into_iter().flat_map(|hook| kernel.ready(hook)).collect()
+}
+
 impl Confined {
-    /// Gives up what the agent no longer needs. All interfaces have been attached to, and no other thread has begun.
+    /// Gives up what the agent no longer needs. All interfaces have been attached to, and no other thread has begun; these
+    /// programs were not loaded by [`prepare`].
     pub(super) fn settle(
         policy: &Policy,
         places: Places,
-        kernel: &mut Kernel,
         interfaces: &Interfaces,
+        not_loaded: Vec<String>,
     ) -> Result<Self> {
-        let capabilities = Capabilities::chosen(policy.rights.after_attach, interfaces.at_clsact(), || {
-            interfaces.hooks().flat_map(|hook| kernel.ready(hook)).collect()
-        });
+        let wanted = policy.rights.after_attach;
+        let capabilities = Capabilities::chosen(wanted, interfaces.at_clsact(), not_loaded);
         keep_only(if capabilities.are_left() { &Capability::NEEDED } else { &[] })?;
         capabilities.say();
         if !policy.rights.landlock {
@@ -68,12 +83,11 @@ impl Confined {
 }
 
 impl Capabilities {
-    /// `ready` loads what a hook may take later, and returns what could not be loaded.
-    fn chosen(wanted: AfterAttach, at_clsact: Vec<String>, ready: impl FnOnce() -> Vec<String>) -> Self {
+    fn chosen(wanted: AfterAttach, at_clsact: Vec<String>, not_loaded: Vec<String>) -> Self {
         match wanted {
             AfterAttach::Keep => Self::Configured,
             AfterAttach::Drop if !at_clsact.is_empty() => Self::ForClsact(at_clsact),
-            AfterAttach::Drop => Self::None { not_loaded: ready() },
+            AfterAttach::Drop => Self::None { not_loaded },
         }
     }
 
@@ -114,13 +128,13 @@ mod tests {
 
     #[test]
     fn capabilities_stay_where_it_is_configured_or_the_end_takes_them() {
-        let untouched = || panic!("nothing is loaded to no purpose");
-        assert_eq!(Capabilities::chosen(AfterAttach::Keep, Vec::new(), untouched), Capabilities::Configured);
+        let kept = Capabilities::chosen(AfterAttach::Keep, Vec::new(), Vec::new());
+        assert_eq!(kept, Capabilities::Configured);
         let at = vec!["eth0".to_owned()];
-        let kept = Capabilities::chosen(AfterAttach::Drop, at.clone(), untouched);
+        let kept = Capabilities::chosen(AfterAttach::Drop, at.clone(), Vec::new());
         assert_eq!(kept, Capabilities::ForClsact(at));
         assert!(kept.are_left());
-        let none = Capabilities::chosen(AfterAttach::Drop, Vec::new(), Vec::new);
+        let none = Capabilities::chosen(AfterAttach::Drop, Vec::new(), Vec::new());
         assert!(!none.are_left());
     }
 }

@@ -106,11 +106,6 @@ impl Interfaces {
         }
     }
 
-    /// How interfaces may be attached to.
-    pub(super) fn hooks(&self) -> impl Iterator<Item = Hook> {
-        self.all.iter().map(|watched| watched.wanted.hook)
-    }
-
     /// Those with a filter at a clsact hook, which does not go by itself.
     pub(super) fn at_clsact(&self) -> Vec<String> {
         let is_filtered =

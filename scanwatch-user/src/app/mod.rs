@@ -168,13 +168,14 @@ impl Agent {
         let policy = Arc::new(policy);
         let rings = [kernel.ring(Side::Internal)?, kernel.ring(Side::External)?];
         let mut engine = Engine::new(Arc::clone(&policy));
+        let not_loaded = confined::prepare(&policy, &mut kernel);
         let mut interfaces = Interfaces::open(&policy, &mut kernel, &mut engine).await?;
         if let Some(memory) = &memory {
             memory.recall(&mut engine, now());
         }
         let places = Places::of(&policy, config.as_deref(), memory.as_ref().map(Memory::folder));
         // Threads begin with what the one has that starts them: the first of them comes after this.
-        let confined = Confined::settle(&policy, places, &mut kernel, &interfaces)?;
+        let confined = Confined::settle(&policy, places, &interfaces, not_loaded)?;
         let sinks = sinks(&policy).context("the sinks cannot be started")?;
         interfaces.say();
         let overview = Overview::new(policy.listen.is_some());

@@ -4,6 +4,7 @@
 //! executed, no TCP port be listened on, and no process outside be sent a signal.
 
 use std::fmt;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
 use landlock::{
@@ -142,8 +143,6 @@ pub fn confine(places: &[Place]) -> Result<(Sandbox, Vec<PathBuf>), SandboxError
 
 /// Rights for what is at a path: of folders, a file has none.
 fn allowed(path: &Path, access: Access) -> Option<BitFlags<AccessFs>> {
-    use std::os::unix::fs::FileTypeExt as _;
-
     let kind = path.metadata().ok()?.file_type();
     if kind.is_dir() {
         return Some(access.rights());

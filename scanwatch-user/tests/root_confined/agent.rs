@@ -50,7 +50,11 @@ impl Agent {
             .expect("the agent starts");
         let mut agent = Self { child, folder };
         agent.wait_until("it watches", |agent| agent.is_said("watching watched by"));
-        agent.wait_until("sink and listener have begun", |agent| agent.tasks().len() > 2);
+        // What they do first is to give up what they begin with.
+        agent.wait_until("sink and listener have begun", |agent| {
+            let tasks = agent.tasks();
+            tasks.len() > 2 && tasks.iter().skip(1).all(|task| task["CapPrm"] == none())
+        });
         agent
     }
 
@@ -140,6 +144,11 @@ fn cable() -> Far {
     far
 }
 
+/// No capability in the form of proc(5).
+fn none() -> String {
+    format!("{:016x}", 0)
+}
+
 /// The three in the form of proc(5).
 fn three() -> String {
     let all = Capability::NEEDED.map(|capability| Capabilities::of(&[capability]).bits());
@@ -148,7 +157,7 @@ fn three() -> String {
 
 /// Every thread has given up what could be handed on; those that do not attach have no capabilities at all.
 fn assert_given_up(agent: &Agent, of_the_first: &str) {
-    let none = format!("{:016x}", 0);
+    let none = none();
     for (place, task) in agent.tasks().iter().enumerate() {
         let own = if place == 0 { of_the_first } else { &none };
         let name = &task["Name"];
@@ -181,7 +190,7 @@ fn without_capabilities_it_goes_on_watching_what_comes_back_and_reads_its_config
         let mut agent = Agent::start("");
         assert!(agent.is_said("from now on without capabilities"), "{}", agent.said());
         assert!(!agent.is_said("cannot be attached later"), "{}", agent.said());
-        assert_given_up(&agent, &format!("{:016x}", 0));
+        assert_given_up(&agent, &none());
         let socket = fs::metadata(agent.at("run/api.sock")).expect("the socket");
         assert_eq!((socket.mode() & 0o777, socket.gid()), (0o660, GROUP));
 
@@ -204,7 +213,7 @@ fn without_capabilities_it_goes_on_watching_what_comes_back_and_reads_its_config
         let is_told =
             move |_: &Agent| fs::read_to_string(&alerts).is_ok_and(|text| text.contains("scan-detected"));
         agent.wait_until("it tells of the scan", is_told);
-        assert_given_up(&agent, &format!("{:016x}", 0));
+        assert_given_up(&agent, &none());
         assert_eq!(agent.end(), Some(0), "{}", agent.said());
         for file in ["log/alerts.json", "state/memory.json", "state/lock", "state/spool/alerts/ledger"] {
             let path = agent.at(file);
