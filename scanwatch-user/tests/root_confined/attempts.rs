@@ -85,7 +85,7 @@ fn root_without_capabilities_is_a_user_like_any_other() {
     given_up(|own, _| {
         let file = own.join("of-nobody");
         fs::write(&file, "").expect("its own folder");
-        fs::set_permissions(&file, fs::Permissions::from_mode(0)).expect("its own file");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).expect("its own file");
         denied("to read what no permission bit lets it", File::open(&file));
         denied("to give a file away", chown(&file, Some(65_534), None));
         denied("to mount", mount(Some("none"), own, Some("tmpfs"), MsFlags::empty(), None::<&str>));
