@@ -13,7 +13,7 @@
 //! | [`dist`] | `cargo xtask dist`: a static program, a Debian package, an archive |
 //! | [`fuzz`] | `cargo xtask fuzz`: hostile input for a stated time, and how far it came |
 //! | [`lab`] | routers, segments and machines in network namespaces, for the demo and for root tests |
-//! | [`miri`] | tests in an interpreter that refuses undefined behaviour |
+//! | [`miri`] | `cargo xtask miri`: tests in an interpreter that refuses undefined behaviour |
 //! | [`reproduce`] | `cargo xtask reproduce`: a release built twice in different folders, byte for byte the same |
 //! | [`test`] | `cargo xtask test`: everything that must hold before a change goes in |
 //! | [`tidy`] | `cargo xtask tidy`: the boundaries of ARCHITECTURE.md, enforced |

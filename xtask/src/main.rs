@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::lab::wait::Interrupted;
-use xtask::{bench, build, demo, deny, dist, fuzz, lab, reproduce, setup, test, tidy, vm};
+use xtask::{bench, build, demo, deny, dist, fuzz, lab, miri, reproduce, setup, test, tidy, vm};
 
 /// Exit code after Ctrl-C: that of a process that SIGINT ended, as a shell counts it.
 const INTERRUPTED: u8 = 128 + 2;
@@ -76,6 +76,8 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         input: Option<PathBuf>,
     },
+    /// Run the shared crate's tests, and the agent's casts of bytes, in an interpreter that refuses undefined behaviour
+    Miri,
     /// Make what is installed elsewhere: a static program in a Debian package, and in an archive
     Dist,
     /// Run the tests of the kernel side on other kernels, each in a machine of its own
@@ -104,6 +106,7 @@ fn main() -> ExitCode {
         Command::Bench { rows, json, quick } => bench::run(&bench::Wanted { rows, json, quick }),
         Command::Deny => deny::run(),
         Command::Fuzz { targets, seconds, input } => fuzz::run(&fuzz::Wanted { targets, seconds, input }),
+        Command::Miri => miri::find().and_then(|()| miri::run()),
         Command::Dist => dist::run(),
         Command::Vm { kernels } => vm::run(&kernels),
         Command::VmGuest => vm::guest::run(),

@@ -25,17 +25,19 @@ struct Program {
 /// Makes the Debian package.
 const PACKAGER: Program = Program { name: "cargo-deb", release: "3.8", environment: &[] };
 
-/// Judges the dependencies. It works for a second, so that compiling it as its own profile asks, with all optimisation
-/// of the whole in one piece, would cost far more than it gives.
-const JUDGE: Program = Program {
-    name: "cargo-deny",
-    release: "0.20",
-    environment: &[
-        ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
-        ("CARGO_PROFILE_RELEASE_LTO", "off"),
-        ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
-    ],
-};
+/// For what works for a second: compiling it as its own profile asks, with all optimisation of the whole in one piece, would
+/// cost far more than it gives.
+const QUICKLY: &[(&str, &str)] = &[
+    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
+    ("CARGO_PROFILE_RELEASE_LTO", "off"),
+    ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
+];
+
+/// Judges the dependencies.
+const JUDGE: Program = Program { name: "cargo-deny", release: "0.20", environment: QUICKLY };
+
+/// Builds the fuzz targets.
+const FUZZER: Program = Program { name: "cargo-fuzz", release: "0.13", environment: QUICKLY };
 
 /// The path of cargo-deb, built first where it is not there; says so as a step.
 pub fn packager() -> Result<PathBuf> {
@@ -45,6 +47,11 @@ pub fn packager() -> Result<PathBuf> {
 /// The path of cargo-deny, built first where it is not there; says so as a step.
 pub fn judge_of_dependencies() -> Result<PathBuf> {
     JUDGE.prepare()
+}
+
+/// The path of cargo-fuzz, built first where it is not there; says so as a step.
+pub fn fuzzer() -> Result<PathBuf> {
+    FUZZER.prepare()
 }
 
 impl Program {
