@@ -25,7 +25,7 @@ plain! {
     CellsUsed: 8 + 7 * 8,
     Control: 4 + 4 + 8 + 4 + 4 + 2 * 4 + 2 * 4,
     DoorSet: 8 * 8,
-    FirstContact: 8 + 16 + 3 * 2 + 2,
+    FirstContact: 8 + 16 + 3 * 2 + 1 + 3 + 6,
     FlowLine: 8 * 8,
     IndexLine: 8 * 8,
     KeyedCell: 24 + 40 + 3 * (256 + 256),
