@@ -88,7 +88,11 @@ enum Command {
     #[command(hide = true)]
     VmGuest,
     /// Build the last commit twice in different folders, packages included, and compare byte for byte
-    Reproduce,
+    Reproduce {
+        /// Only the program and the kernel object, from the files as they are; the tests do that
+        #[arg(long)]
+        quick: bool,
+    },
     /// Enforce the boundaries between crates and the limits of files
     Tidy,
 }
@@ -107,7 +111,8 @@ fn main() -> ExitCode {
         Command::Dist => dist::run(),
         Command::Vm { kernels } => vm::run(&kernels),
         Command::VmGuest => vm::guest::run(),
-        Command::Reproduce => reproduce::run(),
+        Command::Reproduce { quick: false } => reproduce::run(),
+        Command::Reproduce { quick: true } => reproduce::check(),
         Command::Tidy => tidy::run(),
     };
     match result {
