@@ -51,6 +51,9 @@ enum Command {
     Test {
         /// Run only tests whose name contains this; leaves tidy, format and clippy out
         filter: Option<String>,
+        /// Run only this step of those that run beside the tests that need root
+        #[arg(long, value_name = "NAME", conflicts_with = "filter", hide = true)]
+        step: Option<String>,
     },
     /// Measure what a packet costs in every kind of traffic, and what the agent costs (needs root)
     Bench {
@@ -104,7 +107,8 @@ fn main() -> ExitCode {
         Command::Run { arguments } => setup::kernel_toolchain(None).and_then(|_| build::run(&arguments)),
         Command::Demo => setup_and_demo(),
         Command::Lab => setup_and_lab(),
-        Command::Test { filter } => test::run(filter.as_deref()),
+        Command::Test { step: Some(step), .. } => test::run_step(&step),
+        Command::Test { filter, .. } => test::run(filter.as_deref()),
         Command::Bench { rows, json, quick } => bench::run(&bench::Wanted { rows, json, quick }),
         Command::Deny => deny::run(),
         Command::Fuzz { targets, seconds, input } => fuzz::run(&fuzz::Wanted { targets, seconds, input }),

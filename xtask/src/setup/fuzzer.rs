@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 use super::TOOLS_DIR;
+use super::program::SOON_BUILT;
 use crate::step::{output, run_logged, step};
 use crate::workspace;
 
@@ -31,7 +32,8 @@ pub fn fuzzer() -> Result<PathBuf> {
             .arg("--root")
             .arg(&root)
             .arg("--target-dir")
-            .arg(&build_dir);
+            .arg(&build_dir)
+            .envs(SOON_BUILT);
         run_logged(&mut cargo, &root.join("cargo-fuzz.log"), BUILD_LIMIT)?;
         std::fs::remove_dir_all(&build_dir)?;
         let version = works(&program)?;
