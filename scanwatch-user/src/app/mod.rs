@@ -16,6 +16,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use scanwatch_common::abi::{EPOCH_S, Novelty, Side};
 use scanwatch_common::counters::Counter;
+use scanwatch_common::sketch::Hasher;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
@@ -24,7 +25,7 @@ use crate::engine::{Engine, Losses, Record, TEND, TURN, Timestamp};
 use crate::kernel::{Kernel, LinkWatch, NoveltyRing, Options, WallClock};
 use crate::policy::Policy;
 use crate::sink::Outlets;
-use crate::state::Memory;
+use crate::state::{Memory, key};
 use crate::watch::Listener;
 
 pub use reload::ReloadStatus;
@@ -91,9 +92,14 @@ pub async fn run(setup: Setup, shutdown: impl Future<Output = ()>) -> Result<End
     let listener = listen.map(Listener::bind).transpose().map_err(anyhow::Error::msg)?;
     // Before the first look at the interfaces, so that none vanishes unseen in between.
     let mut links = LinkWatch::open()?;
-    let mut kernel = Kernel::load(&setup.policy, Options::default())?;
+    let hasher = match &setup.memory {
+        Some(memory) => memory.hasher(),
+        None => key::of_start(),
+    };
+    let hasher = hasher.context("the kernel gives no random numbers for the key of the hashes")?;
+    let mut kernel = Kernel::load(&setup.policy, Options { hasher })?;
     let mut logger = kernel.logger()?;
-    let mut agent = Agent::new(setup, kernel).await?;
+    let mut agent = Agent::new(setup, (kernel, hasher)).await?;
     let (server, mut asks) = overview::serve(listener)?;
     let mut supervisor = Supervisor::from_environment();
     supervisor.ready(agent.status());
@@ -150,11 +156,11 @@ struct Agent {
 }
 
 impl Agent {
-    async fn new(setup: Setup, mut kernel: Kernel) -> Result<Self> {
+    async fn new(setup: Setup, (mut kernel, hasher): (Kernel, Hasher)) -> Result<Self> {
         let Setup { policy, sinks, memory, reread } = setup;
         let policy = Arc::new(policy);
         let rings = [kernel.ring(Side::Internal)?, kernel.ring(Side::External)?];
-        let mut engine = Engine::new(Arc::clone(&policy));
+        let mut engine = Engine::keyed(Arc::clone(&policy), hasher);
         let interfaces = Interfaces::open(&policy, &mut kernel, &mut engine).await?;
         if let Some(memory) = &memory {
             memory.recall(&mut engine, now());
