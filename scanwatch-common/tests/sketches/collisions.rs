@@ -37,10 +37,13 @@ fn who_fills_one_set_of_the_doorkeeper_under_one_key_is_spread_over_all_under_an
             });
         }
         // Of all that are admitted, who is remembered?
-        forged.iter().filter(|address| {
-            let who = hasher.endpoint(address).host();
-            matches!(sets[(who & mask) as usize].clone().knock(who, 9, 2), Knock::Admitted)
-        }).count()
+        forged
+            .iter()
+            .filter(|address| {
+                let who = hasher.endpoint(address).host();
+                matches!(sets[(who & mask) as usize].clone().knock(who, 9, 2), Knock::Admitted)
+            })
+            .count()
     };
     assert!(sets(&Hasher::new(KNOWN)) <= 8);
     for real in REAL {

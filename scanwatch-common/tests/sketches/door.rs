@@ -216,7 +216,9 @@ fn where_all_are_full_a_newcomer_needs_two_pairs_between_which_nobody_else_comes
         (needed[50], needed[99])
     };
     let (nobody, one, eight) = (of(0.0), of(1.0), of(8.0));
-    println!("pairs needed, median and most: {nobody:?} alone, {one:?} beside one a set, {eight:?} beside eight a set");
+    println!(
+        "pairs needed, median and most: {nobody:?} alone, {one:?} beside one a set, {eight:?} beside eight a set"
+    );
     assert!(nobody.1 <= 4, "{nobody:?}");
     assert!(one.0 <= 8 && one.1 <= 100, "{one:?}");
     // One packet a set between two probes, at a probe a second, is 4,096 packets a second.

@@ -2,10 +2,10 @@
 //! there is every ten minutes and at the end.
 
 use std::future::Future;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::io;
 
 use scanwatch_common::abi::EPOCH_S;
 use scanwatch_common::sketch::Hasher;
@@ -49,6 +49,12 @@ impl Memory {
     /// Makes the hashes that what is kept was counted by, and is to go on to be.
     pub fn hasher(&self) -> io::Result<Hasher> {
         key::kept_in(self.directory.path())
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.directory.path()
     }
 
     /// Lets an engine that has seen nothing take up what was written last. What cannot be read is put aside, and said.

@@ -175,7 +175,8 @@ fn with_proxy(hosts_max: Option<u64>) -> Policy {
 
 fn forge(lab: &mut Lab, source: &str, target: &str, port: u16) {
     let frame = |ether: Ether| {
-        let (source, target): (std::net::Ipv4Addr, _) = (source.parse().unwrap(), target.parse::<std::net::Ipv4Addr>().unwrap());
+        let (source, target): (std::net::Ipv4Addr, _) =
+            (source.parse().unwrap(), target.parse::<std::net::Ipv4Addr>().unwrap());
         ether.carry(ipv4(source, target).carry(tcp(40_000 + port % 1_000, port)))
     };
     lab.frame(&frame(ether().from(FORGER_MAC)));
