@@ -74,7 +74,7 @@ impl Plan {
     #[must_use]
     pub fn pauses_s(self, is_busy: bool) -> (f64, f64) {
         match (self.is_short(), is_busy) {
-            (true, _) => (5.0, 25.0),
+            (true, _) => (8.0, 35.0),
             (false, true) => (2.0, 130.0),
             (false, false) => (20.0, 240.0),
         }

@@ -1,20 +1,25 @@
 //! Machines in wrong hands: each scans, rests, and scans again, and writes down what it did.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 use super::catalogue::{Catalogue, Order};
 use super::log::{Scan, now_ms};
 use super::stage::Stage;
 use crate::lab::Host;
 use crate::lab::plan::mac_text;
-use crate::lab::wait::{Interrupted, poll};
+use crate::lab::wait::poll;
 
 /// Longest time that a scan may take.
 const LIMIT: Duration = Duration::from_mins(4);
-/// Time in which masscan sends what it is asked for: it takes a second or two to begin, and does not end by itself.
-const MASSCAN: Duration = Duration::from_secs(8);
+const READ_LIMIT: Duration = Duration::from_secs(30);
+/// masscan begins after some seconds on a busy machine, and ends when it next receives a packet, which may never be: it is
+/// ended when it has sent the probes of a /24. Time between two looks at how many it sent.
+const MASSCAN: &str = "masscan";
+const MASSCAN_PROBES: u64 = 250;
+const MASSCAN_LOOK: Duration = Duration::from_millis(500);
 /// From the end of a short scan until a restart does not matter to it: silence, and a verdict on a busy machine.
 const SETTLED: Duration = Duration::from_secs(6);
 
@@ -78,21 +83,41 @@ impl Scanner {
     fn run(&self, stage: &Stage, line: &str) -> Result<bool> {
         let mut words = line.split_whitespace();
         let program = words.next().context("the command line is empty")?;
+        let before = self.sent()?;
         let mut running = self.host.spawn(program, words)?;
-        let started = Instant::now();
-        let limit = if program == "masscan" { MASSCAN } else { LIMIT };
-        let ended = poll("the end of a scan", limit, &stage.stop, || {
-            Ok((!running.is_running()? || stage.curtain.requested()).then_some(()))
-        });
-        match ended {
-            Err(error) if error.is::<Interrupted>() => Err(error),
-            Ok(()) if running.is_running()? => Ok(false),
-            Ok(()) => {
-                running.wait(LIMIT)?.ok()?;
-                Ok(true)
+        let mut looked = Instant::now();
+        let ended = poll("the end of a scan", LIMIT, &stage.stop, || {
+            if program == MASSCAN && looked.elapsed() >= MASSCAN_LOOK {
+                looked = Instant::now();
+                if self.sent()? >= before + MASSCAN_PROBES {
+                    return Ok(Some(true));
+                }
             }
-            Err(_) if program == "masscan" && started.elapsed() >= MASSCAN => Ok(true),
-            Err(error) => Err(error),
+            if !running.is_running()? {
+                return Ok(Some(true));
+            }
+            Ok(stage.curtain.requested().then_some(false))
+        })?;
+        if !running.is_running()? {
+            let output = running.wait(LIMIT)?.ok()?;
+            let sent = self.sent()? - before;
+            ensure!(
+                program != MASSCAN || sent >= MASSCAN_PROBES,
+                "it sent {sent} packets: {}",
+                output.stderr
+            );
+            return Ok(true);
         }
+        Ok(ended)
+    }
+
+    /// Packets that the machine has sent so far.
+    fn sent(&self) -> Result<u64> {
+        // The file of the process itself would show another namespace.
+        let table = self.host.within(READ_LIMIT, || fs::read_to_string("/proc/thread-self/net/dev"))??;
+        let line = table.lines().find_map(|line| line.trim().strip_prefix("eth0:"));
+        // Eight columns of what was received, then bytes and packets that were sent (proc_pid_net(5)).
+        let packets = line.and_then(|line| line.split_whitespace().nth(9));
+        packets.and_then(|packets| packets.parse().ok()).context("the kernel does not count packets of eth0")
     }
 }
