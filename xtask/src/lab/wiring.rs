@@ -47,10 +47,10 @@ const NO_IP: &[(&str, &str)] =
     &[("ipv6/conf/all/disable_ipv6", "1"), ("ipv6/conf/default/disable_ipv6", "1")];
 
 /// Makes everything but servers. What was made before a failure is left for the caller to remove.
-pub fn build(id: &LabId, machines: &[&Machine], stop: &Stop) -> Result<()> {
+pub fn build(id: &LabId, plan: &[&Machine], stop: &Stop) -> Result<()> {
     let netns = |name: &str| Netns::named(id.namespace(name));
     let (router, switch) = (netns("router"), netns("switch"));
-    let machines: Vec<_> = machines.iter().map(|machine| (*machine, netns(machine.name))).collect();
+    let machines: Vec<_> = plan.iter().map(|machine| (*machine, netns(machine.name))).collect();
     let all = || machines.iter().map(|(_, netns)| netns).chain([&router, &switch]);
 
     let commands: Vec<_> = all().map(|netns| format!("netns add {}\n", netns.name())).collect();
@@ -66,7 +66,7 @@ pub fn build(id: &LabId, machines: &[&Machine], stop: &Stop) -> Result<()> {
     }
     ip(id, None, &cables(&machines, &router, &switch))?;
     // The switch first: a cable without a carrier takes no IPv6 route.
-    ip(id, Some(&switch), &switch_commands(machines.iter().map(|(machine, _)| *machine)))?;
+    ip(id, Some(&switch), &switch_commands(plan))?;
     ip(id, Some(&router), &router_commands())?;
     for (machine, netns) in &machines {
         stop.check()?;
@@ -110,13 +110,13 @@ fn cables(machines: &[(&Machine, Netns)], router: &Netns, switch: &Netns) -> Str
 }
 
 /// Bridges that forward at once (no spanning tree) and to all (no multicast snooping).
-fn switch_commands<'a>(machines: impl Iterator<Item = &'a Machine> + Clone) -> String {
+fn switch_commands(machines: &[&Machine]) -> String {
     let mut commands = String::new();
     for segment in Segment::ALL {
         let bridge = segment.bridge();
         let options = "stp_state 0 forward_delay 0 mcast_snooping 0";
         let _ = writeln!(commands, "link add {bridge} type bridge {options}\nlink set {bridge} up");
-        let here = machines.clone().filter(|machine| machine.segment == segment);
+        let here = machines.iter().filter(|machine| machine.segment == segment);
         for port in here.map(|machine| machine.name.to_owned()).chain([router_port(segment)]) {
             let _ = writeln!(commands, "link set {port} master {bridge} up");
         }
@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn every_machine_has_a_port_in_its_segments_bridge() {
-        let commands = switch_commands(MACHINES.iter());
+        let commands = switch_commands(&MACHINES.iter().collect::<Vec<_>>());
         for machine in &MACHINES {
             let line = format!("link set {} master {} up", machine.name, machine.segment.bridge());
             assert!(commands.contains(&line), "{line}");

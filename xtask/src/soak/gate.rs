@@ -126,7 +126,7 @@ mod tests {
         let (gate, stop) = (Gate::default(), Stop::new());
         let inside = gate.enter(&stop);
         stop.request();
-        assert!(gate.close(Duration::from_secs(60), &stop).is_err());
+        assert!(gate.close(Duration::from_mins(1), &stop).is_err());
         drop(inside);
         let _closed = gate.close(Duration::from_secs(5), &Stop::new()).unwrap();
         assert!(gate.enter(&stop).is_none());

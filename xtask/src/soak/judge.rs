@@ -10,7 +10,7 @@ const CLOCK_MS: i64 = 1_500;
 /// From the last packet of a scan until it must have been told: silence, the verdict, and a busy machine.
 const TOLD_MS: i64 = 30_000;
 /// What SIGKILL may take with it: what is open is saved every ten seconds, on a busy machine a little later.
-const SAVED_MS: i64 = 20_000;
+const SAVED_MS: i64 = 25_000;
 
 /// For how long an incident stays open without growing: the default, and a look.
 const OPEN_MS: i64 = 65_000;
@@ -30,7 +30,7 @@ pub struct Evidence<'a> {
 
 /// Figures of one sort of scans.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Found {
+pub struct Tally {
     /// Scans that ran to their end.
     pub ran: usize,
     /// Those with an incident.
@@ -43,7 +43,7 @@ pub struct Found {
 #[derive(Clone, Debug, Default)]
 pub struct Verdict {
     /// By sort of scan.
-    pub sorts: BTreeMap<String, Found>,
+    pub sorts: BTreeMap<String, Tally>,
     /// Incidents that were told again, or not to their end, since SIGKILL came before they were saved.
     pub forgotten: usize,
     /// What does not hold, a sentence each.
@@ -56,14 +56,14 @@ pub fn judge(evidence: Evidence<'_>) -> Verdict {
     let Evidence { scans, incidents, .. } = evidence;
     let mut verdict = Verdict::default();
     for scan in scans {
-        let found = verdict.sorts.entry(scan.sort()).or_default();
+        let tally = verdict.sorts.entry(scan.sort()).or_default();
         if !scan.whole {
-            found.cut_short += 1;
+            tally.cut_short += 1;
             continue;
         }
-        found.ran += 1;
+        tally.ran += 1;
         if incidents.iter().any(|incident| shows(incident, scan)) {
-            found.found += 1;
+            tally.found += 1;
         } else if scan.expected.is_some() {
             verdict.wrong.push(format!("missing: no incident of {}", of_scan(scan)));
         }
@@ -234,7 +234,7 @@ mod tests {
         let incidents = [incident("1", "a", 0, 50), incident("2", "a", 200, 210), incident("3", "b", 3, 9)];
         let verdict = judge(Evidence { scans: &scans, incidents: &incidents, kills: &[], all_ended: true });
         assert!(verdict.wrong.is_empty(), "{:?}", verdict.wrong);
-        let found = Found { ran: 4, found: 4, cut_short: 0 };
+        let found = Tally { ran: 4, found: 4, cut_short: 0 };
         assert_eq!(verdict.sorts["vertical internal"], found);
     }
 

@@ -18,16 +18,15 @@ use crate::lab::wait::poll;
 use crate::lab::{Lab, Scanwatch};
 
 /// Longest time until it watches, and until it has ended.
-const READY_LIMIT: Duration = Duration::from_mins(2);
-const END_LIMIT: Duration = Duration::from_mins(1);
+const READY_LIMIT: Duration = Duration::from_mins(4);
+const END_LIMIT: Duration = Duration::from_mins(3);
 /// Longest time from SIGHUP to what the log says of it.
-const RELOAD_LIMIT: Duration = Duration::from_mins(1);
+const RELOAD_LIMIT: Duration = Duration::from_mins(3);
 
 /// Configurations by which the same scans are found.
 const CONFIGS: &[&str] = &[
     "",
-    "[[zone]]\nname = \"office\"\nnetworks = [\"10.1.0.0/16\", \"fd00:1::/48\"]\n\
-     [[zone]]\nname = \"servers\"\nnetworks = [\"10.2.0.0/16\", \"fd00:2::/48\"]\n",
+    "[[zone]]\nname = \"lab\"\nnetworks = [\"10.0.0.0/8\", \"fd00::/8\"]\n",
     "[services]\nghosts = [\"tcp/666\"]\n[thresholds]\nsilence_s = 2\n",
     "[thresholds]\nsurge = \"off\"\nvertical = { \"1m\" = 12, \"10m\" = 15, \"1h\" = 20, \"24h\" = 40 }\n",
 ];

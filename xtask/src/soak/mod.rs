@@ -139,7 +139,7 @@ fn tell(told: &Told<'_>) -> Result<()> {
     wrong.extend(ended.figures.wrong.iter().cloned());
     wrong.extend(meter::growth(told.warm, told.end));
     wrong.extend(remains::left(&ended.held)?);
-    let list: String = wrong.iter().map(|line| format!("WRONG  {line}\n")).collect();
+    let list = wrong.iter().fold(String::new(), |all, line| all + "WRONG  " + line + "\n");
     fs::write(told.folder.join("summary.txt"), format!("{table}{list}"))?;
     if !wrong.is_empty() {
         print(&format!("\n{list}"))?;
@@ -158,7 +158,7 @@ fn with_actors<T>(
 ) -> Result<T> {
     let servers = Servers { web: v4(&lab.web), files: v4(&lab.files), infra: v4(&lab.infra) };
     let scanners = scanners(lab, plan, rng)?;
-    let floods = [&[lab.outside.clone()], strangers(lab).as_slice()].concat();
+    let floods = [std::slice::from_ref(&lab.outside), strangers(lab).as_slice()].concat();
     thread::scope(|scope| {
         let mut actors = Vec::new();
         for scanner in scanners {

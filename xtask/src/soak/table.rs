@@ -49,9 +49,9 @@ impl Summary<'_> {
 
     fn scans(&self, text: &mut String) {
         let _ = writeln!(text, "{:<24} {:>8} {:>8} {:>10}", "scans", "ran", "found", "cut short");
-        for (sort, found) in &self.verdict.sorts {
-            let shown = if sort == "from outside" { "-".to_owned() } else { found.found.to_string() };
-            let _ = writeln!(text, "{sort:<24} {:>8} {shown:>8} {:>10}", found.ran, found.cut_short);
+        for (sort, tally) in &self.verdict.sorts {
+            let shown = if sort == "from outside" { "-".to_owned() } else { tally.found.to_string() };
+            let _ = writeln!(text, "{sort:<24} {:>8} {shown:>8} {:>10}", tally.ran, tally.cut_short);
         }
         let _ = writeln!(
             text,
