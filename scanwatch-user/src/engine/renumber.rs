@@ -66,15 +66,12 @@ impl Renumber {
                 now.find(|now| *now != INTERNET)
             };
             let by_part = || {
-                let is_within = |part: &Network| zone.networks.iter().any(|whole| whole.contains(part.address));
+                let is_within =
+                    |part: &Network| zone.networks.iter().any(|whole| whole.contains(part.address));
                 policy.zones.iter().position(|now| now.networks.iter().any(is_within))
             };
             let numbered = |index| index as ZoneId + 1;
-            by_name
-                .map(numbered)
-                .or_else(by_network)
-                .or_else(|| by_part().map(numbered))
-                .unwrap_or(INTERNET)
+            by_name.map(numbered).or_else(by_network).or_else(|| by_part().map(numbered)).unwrap_or(INTERNET)
         });
         let services = before.services.iter().map(|service| {
             let by_name = policy.services.iter().position(|known| known.name == service.name);
