@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::config::{self, ConfigError, check_interface_name};
+use crate::kernel;
 use crate::policy::{Endpoint, Hook, Interface, Policy};
 use crate::replay::{Input, Through};
 use crate::sink::{Format, transport};
@@ -107,7 +108,13 @@ pub struct RunArgs {
 
 impl RunArgs {
     /// The configuration of the file, with the interfaces and the state directory of the command line where it names any.
+    ///
+    /// # Errors
+    /// What is wrong with the file, also where somebody else may write it.
     pub fn policy(&self) -> Result<Policy, ConfigError> {
+        if let Some(file) = &self.config {
+            config::check_trust(file, Some(kernel::user()))?;
+        }
         policy(self.config.as_deref(), &self.interfaces, self.state_dir.as_deref())
     }
 }
@@ -205,6 +212,8 @@ fn interface_name(text: &str) -> Result<String, String> {
 /// Validates a configuration file, and what its sinks need as far as that can be found without connecting; the line says
 /// which file it was and what it holds.
 pub fn check(file: &Path) -> Result<String, ConfigError> {
+    // The agent may run as another user than the one who asks.
+    config::check_trust(file, None)?;
     let policy = config::load(Some(file))?;
     for plan in &policy.sinks {
         transport::check(plan).map_err(|why| ConfigError {

@@ -11,6 +11,7 @@ use scanwatch::cli::{self, Cli, Command, DoctorArgs, ReplayArgs, RunArgs, TopArg
 use scanwatch::config::{self, ConfigError};
 use scanwatch::doctor::{self, Layout};
 use scanwatch::generate;
+use scanwatch::kernel::{self, Capability};
 use scanwatch::policy::Policy;
 use scanwatch::replay::{self, Input, Progress, Replayed};
 use scanwatch::sink::{Format, Lines, Observer, Outlets, Pace};
@@ -50,9 +51,16 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
 }
 
 fn run(args: &RunArgs) -> anyhow::Result<()> {
+    // Before anything is read, and before there is another thread.
+    kernel::harden()?;
+    kernel::keep_only(&Capability::WHILE_IT_STARTS)?;
     let policy = args.policy()?;
     let directory = state_directory(&policy)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // Threads that write to disk behind the agent have no use for its rights.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .on_thread_start(kernel::keep_none)
+        .build()?;
     let ended = runtime.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
@@ -62,9 +70,13 @@ fn run(args: &RunArgs) -> anyhow::Result<()> {
                 _ = terminate.recv() => {}
             }
         };
-        let sinks = sinks(&policy, args.format, directory.as_ref())?;
-        let memory = directory.map(Memory::in_directory);
-        let setup = app::Setup { policy, sinks, memory, reread: reread(args) };
+        let setup = app::Setup {
+            policy,
+            config: args.config.clone(),
+            sinks: sinks(args.format, directory.as_ref()),
+            memory: directory.map(Memory::in_directory),
+            reread: reread(args),
+        };
         Box::pin(app::run(setup, shutdown)).await
     })?;
     if args.stats {
@@ -100,18 +112,22 @@ fn state_directory(policy: &Policy) -> anyhow::Result<Option<StateDirectory>> {
     }
 }
 
-/// The configured sinks, and standard output where there are none or it is asked for.
-fn sinks(policy: &Policy, format: Option<Format>, directory: Option<&StateDirectory>) -> io::Result<Outlets> {
+/// What starts the configured sinks, and standard output where there are none or it is asked for.
+fn sinks(format: Option<Format>, directory: Option<&StateDirectory>) -> app::StartSinks {
     let spools = directory.map(|directory| state::spools(directory.path()));
-    Outlets::start(&policy.sinks, spools.as_deref(), Observer::on(hostname()), Pace::default())?
-        .with_stdout(format)
+    Box::new(move |policy: &Policy| {
+        Outlets::start(&policy.sinks, spools.as_deref(), Observer::on(hostname()), Pace::default())?
+            .with_stdout(format)
+    })
 }
 
 /// Prints what was found; the exit code tells whether scanwatch can work here.
 fn doctor(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
+    // What it finds of files is to be true of the agent.
+    kernel::keep_only(&Capability::WHILE_IT_STARTS)?;
     let policy = args.policy()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let report = runtime.block_on(doctor::examine(&policy));
+    let report = runtime.block_on(doctor::examine(&policy, args.config.as_deref()));
     // A name that no server looks up keeps a thread of the runtime busy.
     runtime.shutdown_background();
     let text = if args.json { report.json() } else { report.table(&Layout::of_stdout()) };

@@ -70,6 +70,8 @@ fn every_command_of_the_readme_is_run_by_a_test_of_this_file() {
         "cargo xtask dist",
         // On the running kernel here; on the others by a step of `cargo xtask test`.
         "cargo xtask vm",
+        // For a minute, by root_soak.rs.
+        "cargo xtask soak --minutes 30",
         // With --quick here.
         "cargo xtask bench --json bench.json",
     ];

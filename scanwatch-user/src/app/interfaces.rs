@@ -97,6 +97,18 @@ impl Interfaces {
         }
     }
 
+    /// How interfaces may be attached to.
+    pub(super) fn hooks(&self) -> impl Iterator<Item = Hook> {
+        self.all.iter().map(|watched| watched.wanted.hook)
+    }
+
+    /// Those with a filter at a clsact hook, which does not go by itself.
+    pub(super) fn at_clsact(&self) -> Vec<String> {
+        let is_filtered =
+            |watched: &&Watched| watched.modes.0 == Mode::Clsact || watched.modes.1 == Some(Mode::Clsact);
+        self.all.iter().filter(is_filtered).map(|watched| watched.wanted.name.clone()).collect()
+    }
+
     /// How each interface is watched, for whoever asks.
     pub(super) fn readings(&self) -> Vec<InterfaceReading> {
         let reading = |watched: &Watched| {
@@ -145,7 +157,8 @@ impl Watched {
             }
             Err(error) => {
                 if !self.failed {
-                    tracing::error!("{}: not watched, trying again every 10 s: {error}", self.wanted.name);
+                    let name = &self.wanted.name;
+                    tracing::error!("{name}: not watched, trying again every 10 s: {}", later(&error));
                 }
                 self.failed = true;
             }
@@ -167,6 +180,16 @@ impl Watched {
             Ok(_) => {}
             Err(error) => tracing::warn!("{}: its addresses are not known: {error}", self.wanted.name),
         }
+    }
+}
+
+/// Why an interface that came back is not watched: rights that were there at the start have been given up.
+fn later(error: &KernelError) -> String {
+    match error {
+        KernelError::Rights(_) => "the capabilities that this takes were given up when all interfaces were watched; \
+                                   restart scanwatch, and say `after_attach = \"keep\"` in [rights] to keep them"
+            .to_owned(),
+        other => other.to_string(),
     }
 }
 

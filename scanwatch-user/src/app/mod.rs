@@ -3,19 +3,24 @@
 //! One task and no locks: the kernel side is read, the engine judges, and the sinks are handed the records, in this order,
 //! at every turn.
 
+mod confined;
 mod interfaces;
 mod overview;
+mod places;
 mod quiet;
 mod reload;
 mod supervisor;
 
 use std::future::Future;
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use scanwatch_common::abi::{EPOCH_S, Novelty, Side};
 use scanwatch_common::counters::Counter;
+use scanwatch_common::sketch::Hasher;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
@@ -24,13 +29,15 @@ use crate::engine::{Engine, Losses, Record, TEND, TURN, Timestamp};
 use crate::kernel::{Kernel, LinkWatch, NoveltyRing, Options, WallClock};
 use crate::policy::Policy;
 use crate::sink::Outlets;
-use crate::state::Memory;
+use crate::state::{Memory, key};
 use crate::watch::Listener;
 
 pub use reload::ReloadStatus;
 
+use confined::Confined;
 use interfaces::Interfaces;
 use overview::Overview;
+use places::Places;
 use quiet::Quiet;
 use supervisor::Supervisor;
 
@@ -70,13 +77,18 @@ pub struct Ended {
 pub struct Setup {
     /// What the operator wants.
     pub policy: Policy,
-    /// Where records go.
-    pub sinks: Outlets,
+    /// The file that it came from, where there is one.
+    pub config: Option<PathBuf>,
+    /// Starts what takes records, each sink in a thread of its own, once the agent has given up what it does not need.
+    pub sinks: StartSinks,
     /// What outlives the process, where anything does.
     pub memory: Option<Memory>,
     /// Reads the configuration again; `None` where it came from no file.
     pub reread: Option<Reread>,
 }
+
+/// Starts the sinks.
+pub type StartSinks = Box<dyn FnOnce(&Policy) -> io::Result<Outlets>>;
 
 /// Reads a configuration again.
 pub type Reread = Box<dyn Fn() -> Result<Policy, ConfigError>>;
@@ -91,9 +103,14 @@ pub async fn run(setup: Setup, shutdown: impl Future<Output = ()>) -> Result<End
     let listener = listen.map(Listener::bind).transpose().map_err(anyhow::Error::msg)?;
     // Before the first look at the interfaces, so that none vanishes unseen in between.
     let mut links = LinkWatch::open()?;
-    let mut kernel = Kernel::load(&setup.policy, Options::default())?;
+    let hasher = match &setup.memory {
+        Some(memory) => memory.hasher(),
+        None => key::of_start(),
+    };
+    let hasher = hasher.context("the kernel gives no random numbers for the key of the hashes")?;
+    let mut kernel = Kernel::load(&setup.policy, Options { hasher })?;
     let mut logger = kernel.logger()?;
-    let mut agent = Agent::new(setup, kernel).await?;
+    let mut agent = Agent::new(setup, (kernel, hasher)).await?;
     let (server, mut asks) = overview::serve(listener)?;
     let mut supervisor = Supervisor::from_environment();
     supervisor.ready(agent.status());
@@ -132,12 +149,14 @@ pub async fn run(setup: Setup, shutdown: impl Future<Output = ()>) -> Result<End
 
 /// Everything that lives while interfaces are watched.
 struct Agent {
+    config: Option<PathBuf>,
     policy: Arc<Policy>,
     reread: Option<Reread>,
     reloads: ReloadStatus,
     kernel: Kernel,
     rings: [NoveltyRing; 2],
     interfaces: Interfaces,
+    confined: Confined,
     engine: Engine,
     clock: WallClock,
     sinks: Outlets,
@@ -150,23 +169,29 @@ struct Agent {
 }
 
 impl Agent {
-    async fn new(setup: Setup, mut kernel: Kernel) -> Result<Self> {
-        let Setup { policy, sinks, memory, reread } = setup;
+    async fn new(setup: Setup, (mut kernel, hasher): (Kernel, Hasher)) -> Result<Self> {
+        let Setup { policy, config, sinks, memory, reread } = setup;
         let policy = Arc::new(policy);
         let rings = [kernel.ring(Side::Internal)?, kernel.ring(Side::External)?];
-        let mut engine = Engine::new(Arc::clone(&policy));
+        let mut engine = Engine::keyed(Arc::clone(&policy), hasher);
         let interfaces = Interfaces::open(&policy, &mut kernel, &mut engine).await?;
         if let Some(memory) = &memory {
             memory.recall(&mut engine, now());
         }
+        let places = Places::of(&policy, config.as_deref(), memory.as_ref().map(Memory::folder));
+        // Threads begin with what the one has that starts them: the first of them comes after this.
+        let confined = Confined::settle(&policy, places, &mut kernel, &interfaces)?;
+        let sinks = sinks(&policy).context("the sinks cannot be started")?;
         let overview = Overview::new(policy.listen.is_some());
         Ok(Self {
+            config,
             policy,
             reread,
             reloads: ReloadStatus::default(),
             kernel,
             rings,
             interfaces,
+            confined,
             engine,
             clock: WallClock::now(),
             sinks,

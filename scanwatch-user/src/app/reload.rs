@@ -7,10 +7,12 @@ use scanwatch_common::abi::Novelty;
 use serde::Serialize;
 use tokio::time::Instant;
 
+use super::places::Places;
 use super::{Agent, RECORDS_MAX, SINKS_END, now};
 use crate::engine::Timestamp;
 use crate::kernel::{Era, Plan, WallClock};
 use crate::policy::Policy;
+use crate::state::Memory;
 
 /// Times that as many records as are read at a time are read of a ring: together more than it holds.
 const READINGS_MAX: usize = 64;
@@ -56,6 +58,11 @@ impl Agent {
         };
         if self.memory.is_none() && crate::state::wanted(&policy).is_some() {
             kept.push("the state directory, without which spools are held in memory");
+        }
+        let places = Places::of(&policy, self.config.as_deref(), self.memory.as_ref().map(Memory::folder));
+        if let Some(why) = self.confined.bars(&places) {
+            self.stay(why);
+            return Ok(());
         }
         let began = Instant::now();
         match self.kernel.plan(&policy).await {

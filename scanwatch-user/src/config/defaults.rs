@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::services::default_services;
 use crate::policy::{
-    BlockLimit, Directions, DistributedLimit, Limit, Limits, Network, Policy, Sight, SurgeLimit, Thresholds,
-    Treatment, WaysInLimit, Zone,
+    BlockLimit, Directions, DistributedLimit, Limit, Limits, Network, Policy, Rights, Sight, SurgeLimit,
+    Thresholds, Treatment, WaysInLimit, Zone,
 };
 
 /// Name, TCP ports and UDP ports of each default service group. A port is in one group per transport: udp/27017 is a
@@ -170,6 +170,7 @@ impl Default for Policy {
             sinks: Vec::new(),
             state_directory: None,
             listen: None,
+            rights: Rights::default(),
         }
     }
 }

@@ -10,12 +10,14 @@ mod limits;
 mod listen;
 mod network;
 mod read;
+mod rights;
 mod roles;
 mod services;
 mod sinks;
 mod state;
 mod thresholds;
 mod time;
+mod trust;
 
 #[cfg(test)]
 mod tests;
@@ -30,13 +32,14 @@ pub use error::ConfigError;
 use error::{Fault, Lines, quoted};
 pub(crate) use interfaces::check_interface_name;
 use read::Section;
+pub use trust::check_trust;
 
 use crate::policy::{Direction, Policy, Treatment};
 
 /// Largest file that is read, bytes: a thousand times an ordinary one, and a bound for special files without end.
 pub const FILE_BYTES_MAX: u64 = 4 << 20;
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "interface",
     "zone",
     "services",
@@ -48,6 +51,7 @@ const KEYS: [&str; 11] = [
     "sink",
     "state",
     "listen",
+    "rights",
 ];
 
 /// Reads a configuration file; without one, the defaults.
@@ -158,6 +162,7 @@ fn policy(text: &str, lines: &Lines) -> Result<Policy, Fault> {
         sinks: sinks::sinks(&top)?,
         state_directory: state::directory(&top)?,
         listen: listen::listen(&top)?,
+        rights: rights::rights(&top)?,
     })
 }
 

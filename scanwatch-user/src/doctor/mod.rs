@@ -3,6 +3,7 @@
 //! A file for each area: it gathers facts, and judges them apart from that. Nothing is attached, made or changed.
 
 mod clock;
+mod confinement;
 mod finding;
 mod interfaces;
 mod kernel;
@@ -20,16 +21,19 @@ pub use finding::{Area, Finding, Verdict};
 pub use report::Report;
 pub use table::Layout;
 
+use std::path::Path;
+
 use programs::Trial;
 
 use crate::policy::Policy;
 
-/// Looks at everything that watching by this policy needs.
-pub async fn examine(policy: &Policy) -> Report {
+/// Looks at everything that watching by this policy needs, which came from a file or from the defaults.
+pub async fn examine(policy: &Policy, config: Option<&Path>) -> Report {
     let rights = rights::gather();
     let trial = Trial::run(policy);
     let mut findings = kernel::judge(&kernel::gather(&trial));
     findings.extend(rights::judge(&rights));
+    findings.extend(confinement::judge(&confinement::gather(config, policy.rights.landlock)));
     findings.extend(memory::judge(&memory::gather(policy, &trial)));
     findings.push(programs::judge(&trial, rights.may_load()));
     findings.extend(interfaces::judge(&interfaces::gather(policy).await));

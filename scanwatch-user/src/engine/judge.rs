@@ -113,7 +113,7 @@ impl Engine {
         let Some(source) = self.sources.get(&key) else { return };
         let context = Context {
             policy: &self.policy,
-            hasher: self.hasher,
+            hasher: &self.hasher,
             world: &self.world,
             sources: &self.sources,
             now,
@@ -236,7 +236,7 @@ impl Engine {
                 tool: Tool::None,
             })
             .collect();
-        let mut finding = finding.with_hashed(self.hasher, &pairs);
+        let mut finding = finding.with_hashed(&self.hasher, &pairs);
         finding.others = shared.sources.iter().map(|source| ip_of(&source.address)).collect();
         finding.confirmed = shared.sources.iter().all(|source| self.is_confirmed(source, shared));
         finding
@@ -305,7 +305,7 @@ impl Engine {
     ) {
         let mut desk = Desk {
             policy: &self.policy,
-            hasher: self.hasher,
+            hasher: &self.hasher,
             names: &self.names,
             world: &self.world,
             losses: self.losses,

@@ -140,12 +140,18 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine that has seen nothing. Sketches are under the kernel's default seed.
+    /// An engine that has seen nothing, of a data plane whose hashes are the same each time.
     #[must_use]
     pub fn new(policy: Arc<Policy>) -> Self {
+        Self::keyed(policy, Hasher::new(Settings::SEED))
+    }
+
+    /// An engine that has seen nothing, of a data plane that hashes so.
+    #[must_use]
+    pub fn keyed(policy: Arc<Policy>, hasher: Hasher) -> Self {
         Self {
             names: Interfaces::default(),
-            hasher: Hasher::new(Settings::DEFAULT.seed),
+            hasher,
             sources: Sources::new(policy.limits.sources),
             coverage: Coverage::new(&policy),
             world: World::default(),
@@ -202,7 +208,7 @@ impl Engine {
             length: novelty.length,
             tool: if outcome == Outcome::Tried { Tool::of(technique, novelty) } else { Tool::None },
             role: id.role,
-            element: Element::of(self.hasher, &novelty.target, novelty.target_port),
+            element: Element::of(&self.hasher, &novelty.target, novelty.target_port),
         };
         self.world.note(novelty, source.profile.key, (technique, outcome), at);
         let is_completed = source.profile.proof.note(novelty, &probe, outcome);

@@ -81,6 +81,15 @@ pub struct Attachment {
     pub learned: Learned,
 }
 
+/// Name of the program for what comes in by a hook.
+const fn program_of(mode: Mode) -> &'static str {
+    match mode {
+        Mode::XdpNativeFrags => "scanwatch_frags",
+        Mode::XdpNative | Mode::XdpGeneric => "scanwatch_xdp",
+        Mode::Tcx | Mode::Clsact => TC_PROGRAM,
+    }
+}
+
 /// Keeps a program attached; dropping it detaches.
 pub(super) enum Hold {
     Xdp { _link: XdpLink },
@@ -185,12 +194,27 @@ impl Kernel {
         Ok(())
     }
 
+    /// Loads whatever the ladder of a hook may take, so that attaching later, by a link, needs no rights any more. Returns the
+    /// steps whose program could not be loaded, each with the reason.
+    pub fn ready(&mut self, hook: Hook) -> Vec<String> {
+        let mut refused = Vec::new();
+        for &mode in ladder(hook) {
+            if let Err(error) = self.loaded(program_of(mode)) {
+                refused.push(format!("{mode}: {}", reason(mode, &error)));
+            }
+        }
+        refused
+    }
+
     fn attach_mode(&mut self, interface: &str, mode: Mode) -> Result<Hold, ProgramError> {
         match mode {
-            Mode::XdpNativeFrags => self.attach_xdp("scanwatch_frags", interface, XdpMode::Driver),
-            Mode::XdpNative => self.attach_xdp("scanwatch_xdp", interface, XdpMode::Driver),
-            Mode::XdpGeneric => self.attach_xdp("scanwatch_xdp", interface, XdpMode::Skb),
-            Mode::Tcx | Mode::Clsact => self.attach_tc(interface, mode, TC_PROGRAM, TcAttachType::Ingress),
+            Mode::XdpNativeFrags | Mode::XdpNative => {
+                self.attach_xdp(program_of(mode), interface, XdpMode::Driver)
+            }
+            Mode::XdpGeneric => self.attach_xdp(program_of(mode), interface, XdpMode::Skb),
+            Mode::Tcx | Mode::Clsact => {
+                self.attach_tc(interface, mode, program_of(mode), TcAttachType::Ingress)
+            }
         }
     }
 

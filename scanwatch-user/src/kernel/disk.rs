@@ -6,7 +6,7 @@ use std::path::Path;
 use nix::fcntl::AT_FDCWD;
 use nix::fcntl::AtFlags;
 use nix::sys::statvfs::{FsFlags, statvfs};
-use nix::unistd::{AccessFlags, faccessat};
+use nix::unistd::{AccessFlags, faccessat, geteuid};
 
 /// The file system that holds a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +37,12 @@ pub fn room(path: &Path) -> io::Result<Room> {
 pub fn may_write(path: &Path) -> io::Result<()> {
     let wanted = if path.is_dir() { AccessFlags::W_OK | AccessFlags::X_OK } else { AccessFlags::W_OK };
     faccessat(AT_FDCWD, path, wanted, AtFlags::AT_EACCESS).map_err(io::Error::from)
+}
+
+/// The user as whom this process reaches files.
+#[must_use]
+pub fn user() -> u32 {
+    geteuid().as_raw()
 }
 
 #[cfg(test)]

@@ -13,11 +13,29 @@ pub enum Capability {
     Perfmon,
     /// Looks at other programs; includes [`Self::Bpf`] and [`Self::Perfmon`].
     SysAdmin,
+    /// Gives a socket to any group.
+    Chown,
+    /// Listens on ports before 1024.
+    NetBindService,
+    /// Looks at descriptors of other processes.
+    SysPtrace,
 }
 
 impl Capability {
     /// The capabilities without which nothing can be watched.
     pub const NEEDED: [Self; 3] = [Self::Bpf, Self::NetAdmin, Self::Perfmon];
+
+    /// Those that are of use until all interfaces are attached to, where they are there: to listen on any port, to give a
+    /// socket to any group, and to name whoever holds a hook.
+    pub const WHILE_IT_STARTS: [Self; 7] = [
+        Self::Bpf,
+        Self::NetAdmin,
+        Self::Perfmon,
+        Self::Chown,
+        Self::NetBindService,
+        Self::SysAdmin,
+        Self::SysPtrace,
+    ];
 
     /// Its name.
     #[must_use]
@@ -27,17 +45,28 @@ impl Capability {
             Self::NetAdmin => "CAP_NET_ADMIN",
             Self::Perfmon => "CAP_PERFMON",
             Self::SysAdmin => "CAP_SYS_ADMIN",
+            Self::Chown => "CAP_CHOWN",
+            Self::NetBindService => "CAP_NET_BIND_SERVICE",
+            Self::SysPtrace => "CAP_SYS_PTRACE",
+        }
+    }
+
+    /// The same, as the crate that gives capabilities up names it.
+    pub(super) const fn as_caps(self) -> caps::Capability {
+        match self {
+            Self::Bpf => caps::Capability::CAP_BPF,
+            Self::NetAdmin => caps::Capability::CAP_NET_ADMIN,
+            Self::Perfmon => caps::Capability::CAP_PERFMON,
+            Self::SysAdmin => caps::Capability::CAP_SYS_ADMIN,
+            Self::Chown => caps::Capability::CAP_CHOWN,
+            Self::NetBindService => caps::Capability::CAP_NET_BIND_SERVICE,
+            Self::SysPtrace => caps::Capability::CAP_SYS_PTRACE,
         }
     }
 
     /// Its bit in `linux/capability.h`.
-    const fn bit(self) -> u64 {
-        1 << match self {
-            Self::NetAdmin => 12,
-            Self::SysAdmin => 21,
-            Self::Perfmon => 38,
-            Self::Bpf => 39,
-        }
+    fn bit(self) -> u64 {
+        self.as_caps().bitmask()
     }
 }
 
@@ -60,12 +89,18 @@ impl Capabilities {
         Self(capabilities.iter().fold(0, |set, capability| set | capability.bit()))
     }
 
+    /// Its bits, as in `linux/capability.h`.
+    #[must_use]
+    pub const fn bits(self) -> u64 {
+        self.0
+    }
+
     /// Whether it lets do what the capability is for.
     #[must_use]
-    pub const fn has(self, capability: Capability) -> bool {
+    pub fn has(self, capability: Capability) -> bool {
         let included = match capability {
             Capability::Bpf | Capability::Perfmon => Capability::SysAdmin.bit(),
-            Capability::NetAdmin | Capability::SysAdmin => 0,
+            _ => 0,
         };
         self.0 & (capability.bit() | included) != 0
     }

@@ -10,6 +10,7 @@ impl Policy {
         keep(&mut self.interfaces, &running.interfaces, "[[interface]]", &mut kept);
         keep(&mut self.state_directory, &running.state_directory, "[state] directory", &mut kept);
         keep(&mut self.listen, &running.listen, "[listen]", &mut kept);
+        keep(&mut self.rights, &running.rights, "[rights]", &mut kept);
         let (limits, was) = (&mut self.limits, &running.limits);
         keep(&mut limits.cells_internal, &was.cells_internal, "cells_internal", &mut kept);
         keep(&mut limits.cells_external, &was.cells_external, "cells_external", &mut kept);

@@ -7,6 +7,7 @@ mod direction;
 mod fixed;
 mod listen;
 mod network;
+mod rights;
 mod role;
 mod sink;
 mod thresholds;
@@ -15,6 +16,7 @@ mod zone_table;
 pub use direction::{Direction, Directions, Treatment};
 pub use listen::{Endpoint, Listen};
 pub use network::Network;
+pub use rights::{AfterAttach, Rights};
 pub use role::{Role, RoleKind, Schedule};
 pub use sink::{
     Address, BulkPlan, Credentials, Dialect, HeaderText, HecPlan, HttpPlan, HttpReceiver, Method, OtlpPlan,
@@ -137,6 +139,8 @@ pub struct Policy {
     pub state_directory: Option<PathBuf>,
     /// Where the agent answers questions about itself; `None` for nowhere.
     pub listen: Option<Listen>,
+    /// What the agent keeps of its rights while it watches.
+    pub rights: Rights,
 }
 
 impl Policy {

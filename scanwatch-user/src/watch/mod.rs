@@ -18,6 +18,8 @@ mod routes;
 mod server;
 
 #[cfg(test)]
+mod bounds;
+#[cfg(test)]
 mod tests;
 
 pub use ask::{Answer, Ask, Asker, Asks, LIMIT_MAX};

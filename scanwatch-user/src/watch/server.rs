@@ -17,6 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use super::ask::{Asker, PATIENCE};
 use super::listener::{Listener, Socket};
 use super::routes;
+use crate::kernel::keep_none;
 
 /// Connections at a time; others wait to be accepted.
 const CONNECTIONS_MAX: usize = 16;
@@ -45,6 +46,7 @@ impl Server {
         let (stop, stopped) = oneshot::channel::<Infallible>();
         let router = routes::router(asker, hostname, listener.is_private);
         let thread = thread::Builder::new().name("watch".to_owned()).spawn(move || {
+            keep_none();
             runtime.block_on(async {
                 tokio::select! {
                     // Whoever holds the other end says nothing, and goes.

@@ -59,7 +59,7 @@ fn loopback() -> (Listener, SocketAddr) {
 }
 
 /// A server whose agent answers each question by `answer`, from a thread that ends with the test.
-fn serving(answer: impl Fn(Ask) + Send + 'static) -> (Server, SocketAddr) {
+pub(super) fn serving(answer: impl Fn(Ask) + Send + 'static) -> (Server, SocketAddr) {
     let (listener, address) = loopback();
     let (asker, mut asks) = Asks::channel();
     let server = Server::start(listener, asker, "gw1").unwrap();
@@ -74,7 +74,7 @@ fn serving(answer: impl Fn(Ask) + Send + 'static) -> (Server, SocketAddr) {
     (server, address)
 }
 
-fn well(ask: Ask) {
+pub(super) fn well(ask: Ask) {
     match ask {
         Ask::Reading(to) => drop(to.send(Ok(Box::new(reading())))),
         Ask::Incidents(limit, to) => {
@@ -98,7 +98,7 @@ fn exchange(mut stream: impl std::io::Read + std::io::Write, request: &str) -> (
     (status, head.to_ascii_lowercase(), body.to_owned())
 }
 
-fn connect(address: SocketAddr) -> TcpStream {
+pub(super) fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     stream

@@ -249,7 +249,7 @@ fn flip_while_sending(
 }
 
 fn host_after(policy: &Policy, frames: &[Vec<u8>]) -> HostTables {
-    let mut host = host_tables(policy, None);
+    let mut host = host_tables(policy, Settings::DEFAULT.hasher);
     for frame in frames {
         observe(&frame[..], LOOPBACK, Passage::IN, &mut host);
     }

@@ -22,6 +22,10 @@ const STOP_LIMIT: Duration = Duration::from_secs(15);
 /// Lines of the log that an error quotes.
 const QUOTED_LINES: usize = 8;
 
+/// What the log says of a configuration that is followed from now on, and of one that is not.
+const READ_AGAIN: &str = "configuration read again";
+const STAYS: &str = "configuration stays";
+
 static CONFIG_NUMBER: AtomicU32 = AtomicU32::new(0);
 
 /// One JSON line of scanwatch's standard output.
@@ -156,7 +160,8 @@ impl Setup {
         args.extend(self.args);
         let program = self.program.map_or_else(binary, Ok)?;
         let process = self.host.spawn(program, args)?;
-        Ok(Scanwatch { process, host: self.host, interfaces: self.interfaces, records: Vec::new(), lines: 0 })
+        let Self { host, interfaces, .. } = self;
+        Ok(Scanwatch { process, host, interfaces, config, records: Vec::new(), lines: 0 })
     }
 }
 
@@ -182,6 +187,7 @@ pub struct Scanwatch {
     process: Running,
     host: Host,
     interfaces: Vec<String>,
+    config: PathBuf,
     records: Vec<Record>,
     /// Lines of standard output already made into records.
     lines: usize,
@@ -268,6 +274,22 @@ impl Scanwatch {
             Ok(None)
         });
         result.with_context(|| format!("{} records came; {}", self.records.len(), self.log_tail()))
+    }
+
+    /// Gives it another configuration to read, by SIGHUP, and waits until its log says what became of it: whether it
+    /// follows it. One that is refused stays in the file.
+    pub fn reload(&self, toml: &str, limit: Duration) -> Result<bool> {
+        fs::write(&self.config, toml).with_context(|| format!("cannot write {}", self.config.display()))?;
+        let said = |words: &str| {
+            self.process.stderr().from(0).iter().filter(|line| line.text.contains(words)).count()
+        };
+        let (followed, refused) = (said(READ_AGAIN), said(STAYS));
+        self.process.signal(Signal::SIGHUP)?;
+        poll("the answer to SIGHUP", limit, self.host.stop(), || {
+            let is_followed = said(READ_AGAIN) > followed;
+            Ok((is_followed || said(STAYS) > refused).then_some(is_followed))
+        })
+        .with_context(|| self.log_tail())
     }
 
     /// Whether it still runs.

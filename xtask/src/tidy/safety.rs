@@ -13,9 +13,9 @@ pub(super) fn unexplained(file: &File, code: &str) -> Vec<Finding> {
         if !is_used {
             continue;
         }
-        let asks = line.contains("unsafe fn ");
+        let asks = line.contains("unsafe fn ") || line.contains("unsafe trait ");
         let wanted = if asks { "# Safety" } else { "SAFETY: " };
-        let said = if asks { "what its callers have to see to" } else { "why it holds" };
+        let said = if asks { "what others have to see to" } else { "why it holds" };
         if !before(&text, at).any(|comment| comment.contains(wanted)) {
             let message =
                 format!("`unsafe` says {said}, in a comment above it that begins with `{}`", wanted.trim());
@@ -56,8 +56,9 @@ mod tests {
     }
 
     #[test]
-    fn a_function_that_asks_something_of_its_callers_says_what() {
+    fn what_asks_something_of_others_says_what() {
         assert_eq!(lines("/// Does it.\nunsafe fn f() {}\n"), [2]);
+        assert_eq!(lines("/// Is it.\nunsafe trait A {}\n"), [2]);
         assert!(
             lines("/// Does it.\n///\n/// # Safety\n/// `a` is live.\n#[inline]\nunsafe fn f() {}\n")
                 .is_empty()

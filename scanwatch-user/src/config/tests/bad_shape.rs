@@ -43,11 +43,11 @@ fn unknown_keys_are_refused_with_the_known_ones() {
         &[
             (
                 "zones = 3\n",
-                "1: unknown key `zones` at the top level; expected one of interface, zone, services, sensitive_services, role, directions, thresholds, limits, sink, state, listen",
+                "1: unknown key `zones` at the top level; expected one of interface, zone, services, sensitive_services, role, directions, thresholds, limits, sink, state, listen, rights",
             ),
             (
                 "[threshold]\nvertical = 3\n",
-                "1: unknown key `threshold` at the top level; expected one of interface, zone, services, sensitive_services, role, directions, thresholds, limits, sink, state, listen",
+                "1: unknown key `threshold` at the top level; expected one of interface, zone, services, sensitive_services, role, directions, thresholds, limits, sink, state, listen, rights",
             ),
             (
                 "[[zone]]\nname = 'office'\nnetwroks = ['10.0.0.0/8']\n",
@@ -87,7 +87,7 @@ fn unknown_keys_are_refused_with_the_known_ones() {
             ),
             (
                 "\"a\\nb\" = 1\n",
-                "1: unknown key `a\\nb` at the top level; expected one of interface, zone, services, sensitive_services, role, directions, thresholds, limits, sink, state, listen",
+                "1: unknown key `a\\nb` at the top level; expected one of interface, zone, services, sensitive_services, role, directions, thresholds, limits, sink, state, listen, rights",
             ),
         ],
     );

@@ -6,6 +6,7 @@ mod listen;
 mod nats;
 mod pages;
 mod properties;
+mod rights;
 mod sinks;
 mod syslog;
 mod valid;

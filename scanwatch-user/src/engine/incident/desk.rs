@@ -27,7 +27,7 @@ pub struct Desk<'a> {
     /// The policy.
     pub policy: &'a Policy,
     /// Makes the hashes of pairs.
-    pub hasher: Hasher,
+    pub hasher: &'a Hasher,
     /// Names of interfaces.
     pub names: &'a Interfaces,
     /// What all sources together show.

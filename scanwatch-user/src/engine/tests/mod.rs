@@ -5,6 +5,7 @@ pub(crate) mod lab;
 
 mod actors;
 mod confirmed;
+mod evasion;
 mod incidents;
 mod losses;
 mod memory;

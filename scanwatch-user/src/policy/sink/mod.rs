@@ -1,6 +1,7 @@
 //! Where alerts go: what a `[[sink]]` says.
 
 mod file;
+mod files;
 mod http;
 mod kafka;
 mod nats;

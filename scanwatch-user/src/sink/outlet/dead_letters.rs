@@ -57,3 +57,26 @@ impl DeadLetters {
         written
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
+    use super::*;
+    use crate::engine::Severity;
+
+    #[test]
+    fn letters_are_for_the_agents_user_and_group_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let letters = DeadLetters::in_folder(folder.path());
+        let envelope = Envelope {
+            id: "7".to_owned(),
+            key: "7".to_owned(),
+            at: Timestamp::from_ns(0),
+            severity: Severity::Low,
+            payload: "{}".into(),
+        };
+        letters.put(&envelope, "no", Timestamp::from_ns(0)).unwrap();
+        assert_eq!(fs::metadata(letters.path()).unwrap().mode() & 0o777 & !0o640, 0);
+    }
+}

@@ -22,6 +22,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::{Format, Observer, transport};
 use crate::engine::Record;
+use crate::kernel::keep_none;
 use crate::policy::{SinkPlan, SpoolPlan, TransportPlan};
 use crate::sink::transport::Transport;
 
@@ -109,6 +110,7 @@ impl Outlet {
         };
         let folder = spools.map(|spools| spools.join(&plan.name));
         std::thread::Builder::new().name(format!("sink-{}", plan.name)).spawn(move || {
+            keep_none();
             if let Some(before) = before {
                 // It has ended, too, where it cannot say how.
                 let _ = runtime.block_on(before);
