@@ -25,10 +25,12 @@ pub(super) fn unexplained(file: &File, code: &str) -> Vec<Finding> {
     findings
 }
 
-/// The comments and attributes that stand directly above a line.
+/// The comments and attributes that stand directly above a line, or above the assignment whose value it is.
 fn before<'a>(text: &'a [&str], at: usize) -> impl Iterator<Item = &'a str> {
-    let above = text[..at.min(text.len())].iter().rev().map(|line| line.trim_start());
-    above.take_while(|line| line.starts_with("//") || line.starts_with("#["))
+    let above = text[..at.min(text.len())].iter().rev().map(|line| line.trim());
+    above
+        .skip_while(|line| line.ends_with('='))
+        .take_while(|line| line.starts_with("//") || line.starts_with("#["))
 }
 
 #[cfg(test)]
@@ -47,6 +49,9 @@ mod tests {
         assert_eq!(lines("fn f() {\n    // Faster.\n    let a = unsafe { g() };\n}\n"), [3]);
         assert_eq!(lines("// SAFETY: of something else\n\nfn f() { unsafe { g() } }\n"), [3]);
         assert_eq!(lines("unsafe impl A for B {}\n"), [1]);
+        assert!(
+            lines("fn f() {\n    // SAFETY: a number.\n    let a =\n        unsafe { g() };\n}\n").is_empty()
+        );
         assert!(
             lines(
                 "fn f() {\n    // SAFETY: it takes a number,\n    // and no more.\n    unsafe { g() }\n}\n"
