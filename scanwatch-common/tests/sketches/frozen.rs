@@ -11,7 +11,14 @@ fn hashes_are_those_of_version_6() {
     let v6 = hasher.endpoint(&0x2001_0db8_0000_0000_0000_0000_0000_0001_u128.to_be_bytes());
     assert_eq!(VERSION, 6);
     assert_eq!(
-        [server.host(), server.pair(&hasher, 0), server.pair(&hasher, 445), v6.host(), v6.pair(&hasher, 445), hasher.port(445)],
+        [
+            server.host(),
+            server.pair(&hasher, 0),
+            server.pair(&hasher, 445),
+            v6.host(),
+            v6.pair(&hasher, 445),
+            hasher.port(445)
+        ],
         [
             12_981_585_117_354_974_152,
             13_986_718_674_974_882_635,

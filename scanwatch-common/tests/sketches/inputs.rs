@@ -46,9 +46,9 @@ impl Walk {
                 let network = u128::from((start | 1 << 61).wrapping_add(u64::from(step))) << 64;
                 hasher.endpoint(&(network | 1).to_be_bytes()).host()
             }
-            Self::Block => {
-                hasher.endpoint(&v4(start, step >> 8)).pair(&hasher, (start >> 40) as u16 ^ (step & 0xff) as u16)
-            }
+            Self::Block => hasher
+                .endpoint(&v4(start, step >> 8))
+                .pair(&hasher, (start >> 40) as u16 ^ (step & 0xff) as u16),
             Self::Random => hasher.endpoint(&v4(random.next(), 0)).pair(&hasher, step as u16),
         })
     }

@@ -29,15 +29,17 @@ pub fn kept_in(folder: &Path) -> io::Result<Hasher> {
     match read(&path) {
         Ok(key) => return Ok(Hasher::keyed(key)),
         Err(Unreadable::Io(error)) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(why) => tracing::error!(
-            "{}: the key of the hashes cannot be used: {why}; {}, and another is drawn",
-            path.display(),
-            file::put_aside(&path)
-        ),
+        Err(why) => {
+            let done = file::put_aside(&path);
+            tracing::error!(
+                "{}: the key of the hashes cannot be used: {why}; {done}, and another is drawn",
+                path.display()
+            );
+        }
     }
     let key = drawn()?;
-    let text: String = key.iter().map(|word| format!("{word:0DIGITS$x}")).collect();
-    if let Err(error) = file::write(folder, (KEY, MODE), 0, text.as_bytes()) {
+    let words = key.map(|word| format!("{word:0DIGITS$x}"));
+    if let Err(error) = file::write(folder, (KEY, MODE), 0, words.concat().as_bytes()) {
         tracing::error!(
             "{}: the key of the hashes cannot be kept, and the next start will know nothing of this one: {error}",
             path.display()
@@ -57,7 +59,9 @@ fn read(path: &Path) -> Result<[u64; KEY_WORDS], Unreadable> {
         .map(|digits| u64::from_str_radix(str::from_utf8(digits).ok()?, 16).ok())
         .collect();
     let key = words.and_then(|words| words.try_into().ok());
-    key.ok_or_else(|| Unreadable::Damaged(format!("it holds no {KEY_WORDS} words of {DIGITS} hexadecimal digits")))
+    key.ok_or_else(|| {
+        Unreadable::Damaged(format!("it holds no {KEY_WORDS} words of {DIGITS} hexadecimal digits"))
+    })
 }
 
 fn drawn() -> io::Result<[u64; KEY_WORDS]> {
@@ -108,7 +112,9 @@ mod tests {
     fn a_damaged_key_is_put_aside() {
         let folder = tempfile::tempdir().unwrap();
         let first = kept_in(folder.path()).unwrap();
-        for body in [&b"0123"[..], &[b'0'; KEY_WORDS * DIGITS - 1], &[b'x'; KEY_WORDS * DIGITS], &[b'0'; 4_096]] {
+        for body in
+            [&b"0123"[..], &[b'0'; KEY_WORDS * DIGITS - 1], &[b'x'; KEY_WORDS * DIGITS], &[b'0'; 4_096]]
+        {
             file::write(folder.path(), (KEY, MODE), 0, body).unwrap();
             assert!(kept_in(folder.path()).unwrap() != first);
             assert!(folder.path().join(KEY).with_extension("bad").exists());
@@ -118,10 +124,13 @@ mod tests {
     #[test]
     fn a_key_is_in_no_log_line() {
         let key = [0x5ec2_e7ab_cdef_0123; KEY_WORDS];
-        let shown = format!("{:?}", scanwatch_common::abi::Settings {
-            hasher: Hasher::keyed(key),
-            ..scanwatch_common::abi::Settings::DEFAULT
-        });
+        let shown = format!(
+            "{:?}",
+            scanwatch_common::abi::Settings {
+                hasher: Hasher::keyed(key),
+                ..scanwatch_common::abi::Settings::DEFAULT
+            }
+        );
         assert!(shown.contains("Hasher { .. }") && !shown.contains("5ec2e7ab"), "{shown}");
         assert!(!shown.contains(&key[0].to_string()), "{shown}");
     }

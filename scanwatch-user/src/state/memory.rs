@@ -2,10 +2,10 @@
 //! there is every ten minutes and at the end.
 
 use std::future::Future;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::io;
 
 use scanwatch_common::abi::EPOCH_S;
 use scanwatch_common::sketch::Hasher;
