@@ -53,8 +53,16 @@ impl Hasher {
     /// A hasher under a key that can be told from nothing else: what is to hold against attackers draws every word at random.
     #[must_use]
     pub const fn keyed(key: [u64; KEY_WORDS]) -> Self {
-        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = key;
-        Self { address: [[a, b, c, d, e], [f, g, h, i, j]], word: [[k, l, m], [n, o, p]] }
+        let (mut address, mut word) = ([[0; ADDRESS_WORDS]; 2], [[0; WORD_WORDS]; 2]);
+        let mut at = 0;
+        while at < KEY_WORDS {
+            match at.checked_sub(2 * ADDRESS_WORDS) {
+                None => address[at / ADDRESS_WORDS][at % ADDRESS_WORDS] = key[at],
+                Some(at_word) => word[at_word / WORD_WORDS][at_word % WORD_WORDS] = key[at],
+            }
+            at += 1;
+        }
+        Self { address, word }
     }
 
     /// A hasher whose key follows from a seed (SplitMix64: Steele and others, 2014), the same for everybody: for replays and

@@ -59,9 +59,9 @@ fn hosts_that_are_one_to_a_sketch_under_one_key_are_counted_under_another() {
     let hosts = colliding(0xffff | 1 << 63, 60);
     let count = |hasher: &Hasher| {
         let mut sketch = Sketch::EMPTY;
-        hosts.iter().for_each(|host| {
+        for host in &hosts {
             sketch.insert(hasher.endpoint(host).host());
-        });
+        }
         sketch.estimate().count
     };
     let (known, many) = (count(&Hasher::new(KNOWN)), hosts.len() as f64);
@@ -108,8 +108,8 @@ fn collisions(alike: impl Fn(&Hasher) -> u64) -> [usize; 2] {
     for key in 0..KEYS {
         let differ = alike(&Hasher::new(key));
         // The low bits choose a set and a register, the high ones are tag and rank.
-        found[0] += usize::from(differ & 0xff == 0);
-        found[1] += usize::from(differ >> 56 == 0);
+        found[0] += usize::from(differ.trailing_zeros() >= 8);
+        found[1] += usize::from(differ.leading_zeros() >= 8);
     }
     found
 }

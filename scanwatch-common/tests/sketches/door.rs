@@ -185,17 +185,13 @@ fn a_scanner_is_admitted_in_the_midst_of_a_flood() {
 /// After how many pairs, 200 at most, a source that nobody knew is admitted inside, where sources with two pairs each have
 /// filled every set, and so many new ones a set, of one pair, come between any two of its own. Sets do not touch each other.
 #[cfg(not(miri))]
-fn needed_where_all_are_full(newcomers_a_set: f64, trial: u64) -> Option<usize> {
+fn needed_where_all_are_full(newcomers_a_set: u64, trial: u64) -> Option<usize> {
     let mut set = DoorSet::default();
     (1..=WAYS).for_each(|who| admit(&mut set, source(who), 2));
     let mut random = SplitMix(trial);
-    let mut owed = 0.0;
     (1..=200).find(|_| {
-        owed += newcomers_a_set;
         // Which of the packets fall into this set is chance.
-        let (whole, rest) = (owed as u64, owed - owed.floor());
-        owed = rest;
-        for _ in 0..2 * whole {
+        for _ in 0..2 * newcomers_a_set {
             if random.next() & 1 == 1 {
                 knock(&mut set, source(1000 + (random.next() >> 40)), random.next(), 2);
             }
@@ -215,7 +211,7 @@ fn where_all_are_full_a_newcomer_needs_two_pairs_between_which_nobody_else_comes
         needed.sort_unstable();
         (needed[50], needed[99])
     };
-    let (nobody, one, eight) = (of(0.0), of(1.0), of(8.0));
+    let (nobody, one, eight) = (of(0), of(1), of(8));
     println!(
         "pairs needed, median and most: {nobody:?} alone, {one:?} beside one a set, {eight:?} beside eight a set"
     );

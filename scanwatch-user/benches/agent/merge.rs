@@ -64,7 +64,7 @@ fn cell(office: &Office, source: u32, number: u32, epoch: u32) -> (CellKey, Cell
     let mut cell = Cell::EMPTY;
     for pair in 0..PAIRS {
         let endpoint = hasher.endpoint(&target(source + epoch * PAIRS + pair));
-        cell.pairs.insert(endpoint.pair(contact.1));
+        cell.pairs.insert(endpoint.pair(&hasher, contact.1));
         cell.hosts.insert(endpoint.host());
         cell.ports.insert(hasher.port(contact.1));
     }

@@ -29,15 +29,17 @@ pub fn kept_in(folder: &Path) -> io::Result<Hasher> {
     match read(&path) {
         Ok(key) => return Ok(Hasher::keyed(key)),
         Err(Unreadable::Io(error)) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(why) => tracing::error!(
-            "{}: the key of the hashes cannot be used: {why}; {}, and another is drawn",
-            path.display(),
-            file::put_aside(&path)
-        ),
+        Err(why) => {
+            let done = file::put_aside(&path);
+            tracing::error!(
+                "{}: the key of the hashes cannot be used: {why}; {done}, and another is drawn",
+                path.display()
+            );
+        }
     }
     let key = drawn()?;
-    let text: String = key.iter().map(|word| format!("{word:0DIGITS$x}")).collect();
-    if let Err(error) = file::write(folder, (KEY, MODE), 0, text.as_bytes()) {
+    let words = key.map(|word| format!("{word:0DIGITS$x}"));
+    if let Err(error) = file::write(folder, (KEY, MODE), 0, words.concat().as_bytes()) {
         tracing::error!(
             "{}: the key of the hashes cannot be kept, and the next start will know nothing of this one: {error}",
             path.display()

@@ -62,7 +62,7 @@ pub struct Twins {
 impl Twins {
     /// Two sides under this policy that have seen nothing.
     pub fn new(policy: &Policy, hook: Hook) -> Self {
-        Self::seeded(policy, hook, Settings::DEFAULT.hasher)
+        Self::hashing(policy, hook, Settings::DEFAULT.hasher)
     }
 
     /// The same with other hashes.
