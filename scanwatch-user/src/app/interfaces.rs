@@ -24,6 +24,8 @@ struct Watched {
 /// All configured interfaces.
 pub(super) struct Interfaces {
     all: Vec<Watched>,
+    /// How they were attached to at the start, until that is said.
+    unsaid: Vec<Attachment>,
 }
 
 impl Interfaces {
@@ -34,13 +36,20 @@ impl Interfaces {
             wanted.push(Interface { name: default_route_interface().await?, hook: Hook::Auto });
         }
         let mut all = Vec::with_capacity(wanted.len());
+        let mut unsaid = Vec::with_capacity(wanted.len());
         for wanted in wanted {
             let attachment = attach(&wanted, kernel).await?;
             tell(&attachment, engine);
+            unsaid.push(attachment.clone());
             let Attachment { index, learned, mode, egress, .. } = attachment;
             all.push(Watched { wanted, index: Some(index), failed: false, learned, modes: (mode, egress) });
         }
-        Ok(Self { all })
+        Ok(Self { all, unsaid })
+    }
+
+    /// Says how they were attached to: that they are watched is the last that is said of a start.
+    pub(super) fn say(&mut self) {
+        self.unsaid.drain(..).for_each(|attachment| say(&attachment));
     }
 
     /// Which are watched, and which are waited for.
@@ -152,6 +161,7 @@ impl Watched {
                 self.index = Some(attachment.index);
                 self.failed = false;
                 tell(&attachment, engine);
+                say(&attachment);
                 self.modes = (attachment.mode, attachment.egress);
                 self.learned = attachment.learned;
             }
@@ -198,11 +208,10 @@ async fn attach(wanted: &Interface, kernel: &mut Kernel) -> Result<Attachment, K
     kernel.attach(&wanted.name, index, wanted.hook).await
 }
 
-/// Tells the engine of an interface, and the log.
+/// Tells the engine of an interface.
 fn tell(attachment: &Attachment, engine: &mut Engine) {
     engine.set_interface(attachment.index, &attachment.interface);
     engine.set_forwarding(attachment.index, &attachment.learned.forwarding);
-    say(attachment);
 }
 
 fn say(attachment: &Attachment) {

@@ -174,7 +174,7 @@ impl Agent {
         let policy = Arc::new(policy);
         let rings = [kernel.ring(Side::Internal)?, kernel.ring(Side::External)?];
         let mut engine = Engine::keyed(Arc::clone(&policy), hasher);
-        let interfaces = Interfaces::open(&policy, &mut kernel, &mut engine).await?;
+        let mut interfaces = Interfaces::open(&policy, &mut kernel, &mut engine).await?;
         if let Some(memory) = &memory {
             memory.recall(&mut engine, now());
         }
@@ -182,6 +182,7 @@ impl Agent {
         // Threads begin with what the one has that starts them: the first of them comes after this.
         let confined = Confined::settle(&policy, places, &mut kernel, &interfaces)?;
         let sinks = sinks(&policy).context("the sinks cannot be started")?;
+        interfaces.say();
         let overview = Overview::new(policy.listen.is_some());
         Ok(Self {
             config,

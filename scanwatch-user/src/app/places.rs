@@ -29,13 +29,16 @@ const OF_THE_SYSTEM: [&str; 14] = [
 /// Variables that name other authorities: a file, and folders.
 const AUTHORITIES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
+/// What systemd says of a unit's folders for logs (systemd.exec(5)).
+const LOGS: &str = "LOGS_DIRECTORY";
+
 /// Places, and what may be done there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Places(BTreeSet<Place>);
 
 impl Places {
-    /// Those of a policy: the folder of its configuration, which editors put anew into its place; the state directory; and
-    /// what sinks and the listener take.
+    /// Those of a policy: the folder of its configuration, which editors put anew into its place; the state directory; what
+    /// sinks and the listener take; and the unit's folders for logs, where sinks may come later.
     pub(super) fn of(policy: &Policy, config: Option<&Path>, state: Option<&Path>) -> Self {
         let mut places = Self::default();
         if let Some(config) = config {
@@ -43,6 +46,9 @@ impl Places {
         }
         if let Some(state) = state {
             places.add(real(state), Access::Change);
+        }
+        for folder in paths_in(LOGS) {
+            places.add(real(&folder), Access::Change);
         }
         for sink in &policy.sinks {
             for file in sink.transport.files_read() {
@@ -60,8 +66,7 @@ impl Places {
 
     /// All of them, with those of every system that are there.
     pub(super) fn with_the_systems(&self) -> Vec<Place> {
-        let named = AUTHORITIES.iter().filter_map(env::var_os);
-        let named = named.flat_map(|paths| env::split_paths(&paths).collect::<Vec<_>>());
+        let named = AUTHORITIES.into_iter().flat_map(paths_in);
         let system = OF_THE_SYSTEM.iter().map(PathBuf::from).chain(named);
         let system = system.filter(|path| path.exists()).map(|path| Place::new(path, Access::Read));
         self.0.iter().cloned().chain(system).collect()
@@ -104,6 +109,12 @@ impl Places {
     }
 }
 
+/// The paths that an environment variable holds, separated by colons.
+fn paths_in(variable: &str) -> Vec<PathBuf> {
+    let paths = env::var_os(variable).unwrap_or_default();
+    env::split_paths(&paths).filter(|path| path.is_absolute()).collect()
+}
+
 /// The folder in which a file lies, without links.
 fn folder(file: &Path) -> PathBuf {
     let named = env::current_dir().unwrap_or_default().join(file);
@@ -128,7 +139,7 @@ mod tests {
     }
 
     fn file_sink(path: &Path) -> String {
-        format!("[[sink]]\nname = \"{0}\"\ntype = \"file\"\npath = \"{0}\"\n", path.display())
+        format!("[[sink]]\nname = \"a\"\ntype = \"file\"\npath = \"{}\"\n", path.display())
     }
 
     #[test]
@@ -174,7 +185,8 @@ mod tests {
         assert_eq!(at_start.first_beyond(&places("other/alerts.json")), Some(root.join("other").as_path()));
         // To read is not to write.
         assert_eq!(at_start.first_beyond(&places("/etc/alerts.json")), Some(Path::new("/etc")));
-        let secret = "[[sink]]\nname = \"a\"\ntype = \"splunk_hec\"\nurl = \"https://a\"\ntoken_file = \"/etc/secret\"\n";
+        let secret = "[[sink]]\nname = \"a\"\ntype = \"http\"\ndialect = \"splunk_hec\"\nurl = \"https://a\"\n\
+                      token_file = \"/etc/secret\"\n";
         assert_eq!(at_start.first_beyond(&Places::of(&policy(secret), None, None)), None);
     }
 

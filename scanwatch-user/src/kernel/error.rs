@@ -141,7 +141,10 @@ impl KernelError {
     /// Turns a failure to `what` into a sentence.
     pub(super) fn of(what: &'static str, error: &(dyn std::error::Error + 'static)) -> Self {
         match os_error(error) {
-            Some(libc::EPERM | libc::EACCES) if !is_verifier(error) || lacks_perfmon() => Self::Rights(what),
+            Some(libc::EPERM | libc::EACCES) if !is_verifier(error) || lacks_perfmon() => {
+                tracing::debug!("no rights to {what}: {}", chain(error));
+                Self::Rights(what)
+            }
             Some(libc::ENOSYS) => Self::NoBpf,
             _ => Self::Refused { what, detail: chain(error) },
         }

@@ -49,8 +49,8 @@ impl Agent {
             .spawn()
             .expect("the agent starts");
         let mut agent = Self { child, folder };
-        agent.wait_until("it is ready", |agent| agent.is_said("files are "));
-        agent.wait_until("its sinks have begun", |agent| agent.tasks().len() > 2);
+        agent.wait_until("it watches", |agent| agent.is_said("watching watched by"));
+        agent.wait_until("sink and listener have begun", |agent| agent.tasks().len() > 2);
         agent
     }
 

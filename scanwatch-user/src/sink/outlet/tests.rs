@@ -244,8 +244,8 @@ async fn a_restart_in_mid_batch_loses_nothing_and_keeps_identities() {
     end(outlet).await;
     assert!(receiver.ids().len() <= 4);
     lock(&receiver.script).clear();
-    let outlet = start(&receiver, Some(folder.path()), SpoolPlan::default());
     let repeated = receiver.ids().len();
+    let outlet = start(&receiver, Some(folder.path()), SpoolPlan::default());
     let found = receiver.wait_for(50 + repeated).await;
     assert_eq!(found[repeated..], ids(&records), "all, in order; what the lost answer was about twice");
     end(outlet).await;
