@@ -119,8 +119,8 @@ fn hostile(report: &mut Report) {
 
 /// The tests of the kernel side, on kernels other than the one that runs.
 fn machines(report: &mut Report) {
-    match vm::emulator() {
-        Ok(_) => report.step("other kernels", vm::run_machines),
+    match vm::machines() {
+        Ok(machines) => report.step("other kernels", || machines.run()),
         Err(why) => report.not_run("other kernels", &why),
     }
 }
