@@ -84,6 +84,10 @@ impl Archive {
             "Dir::Etc::sourcelist=/dev/null",
             "Dir::Etc::preferencesparts=/dev/null",
             "APT::Sandbox::User=root",
+            // A mirror that does not answer is waited for no longer than this, seconds.
+            "Acquire::http::Timeout=30",
+            "Acquire::https::Timeout=30",
+            "Acquire::Retries=1",
         ] {
             command.args(["--option", option]);
         }

@@ -119,7 +119,7 @@ fn with_root_tests(
 /// What runs beside the tests that need root, as far as this machine has the means.
 fn steps_beside(report: &mut Report) -> Vec<Beside> {
     let mut steps = vec![REPRODUCE];
-    for (step, means) in [(MIRI, miri::find()), (MACHINES, vm::emulator().map(drop))] {
+    for (step, means) in [(MIRI, miri::find()), (MACHINES, vm::machines().map(drop))] {
         match means {
             Ok(()) => steps.push(step),
             Err(why) => report.not_run(step.name, &why),

@@ -45,7 +45,8 @@ pub(super) const REPRODUCE: Beside =
 /// The interpreter that refuses undefined behaviour.
 pub(super) const MIRI: Beside = Beside { name: "miri", is_first: false, work: miri::run };
 /// The tests of the kernel side, on kernels other than the one that runs.
-pub(super) const MACHINES: Beside = Beside { name: "other kernels", is_first: false, work: vm::run_machines };
+pub(super) const MACHINES: Beside =
+    Beside { name: "other kernels", is_first: false, work: || vm::machines()?.run() };
 
 /// Runs the step of that name alone.
 ///
