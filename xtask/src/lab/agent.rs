@@ -224,7 +224,7 @@ impl Scanwatch {
     pub fn wait_ready(&mut self, limit: Duration) -> Result<()> {
         let stop = self.host.stop().clone();
         let started = poll("scanwatch's readiness", limit, &stop, || {
-            let ended = !self.process.is_running()?;
+            let ended = self.has_ended()?;
             let log = self.process.stderr().from(0);
             let watched = |name: &String| {
                 log.iter().any(|line| line.text.contains("watching") && line.text.contains(name.as_str()))
@@ -257,7 +257,7 @@ impl Scanwatch {
     pub fn wait_for(&mut self, enough: impl Fn(&[Record]) -> bool, limit: Duration) -> Result<Vec<Record>> {
         let stop = self.host.stop().clone();
         let result = poll("the expected record", limit, &stop, || {
-            let ended = !self.process.is_running()?;
+            let ended = self.has_ended()?;
             let records = self.records()?;
             if enough(records) {
                 return Ok(Some(records.to_vec()));
@@ -268,6 +268,15 @@ impl Scanwatch {
             Ok(None)
         });
         result.with_context(|| format!("{} records came; {}", self.records.len(), self.log_tail()))
+    }
+
+    /// Whether it has ended, and then all that it said has been read.
+    fn has_ended(&mut self) -> Result<bool> {
+        let ended = !self.process.is_running()?;
+        if ended {
+            self.process.end(STOP_LIMIT)?;
+        }
+        Ok(ended)
     }
 
     /// Whether it still runs.
