@@ -1,7 +1,7 @@
 //! Tests that need root, and beside them what keeps processors busy while they wait.
 //!
-//! Each file runs in network and mount namespaces of its own, one test at a time. What builds, reaches a network or installs
-//! runs on the machine itself, one such thing at a time.
+//! Each file runs in a network namespace of its own, one test at a time. What builds, reaches a network or installs runs on
+//! the machine itself, one such thing at a time.
 
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
