@@ -230,7 +230,7 @@ impl Scanwatch {
     pub fn wait_ready(&mut self, limit: Duration) -> Result<()> {
         let stop = self.host.stop().clone();
         let started = poll("scanwatch's readiness", limit, &stop, || {
-            let ended = !self.process.is_running()?;
+            let ended = self.has_ended()?;
             let log = self.process.stderr().from(0);
             let watched = |name: &String| {
                 log.iter().any(|line| line.text.contains("watching") && line.text.contains(name.as_str()))
@@ -263,7 +263,7 @@ impl Scanwatch {
     pub fn wait_for(&mut self, enough: impl Fn(&[Record]) -> bool, limit: Duration) -> Result<Vec<Record>> {
         let stop = self.host.stop().clone();
         let result = poll("the expected record", limit, &stop, || {
-            let ended = !self.process.is_running()?;
+            let ended = self.has_ended()?;
             let records = self.records()?;
             if enough(records) {
                 return Ok(Some(records.to_vec()));
@@ -290,6 +290,15 @@ impl Scanwatch {
             Ok((is_followed || said(STAYS) > refused).then_some(is_followed))
         })
         .with_context(|| self.log_tail())
+    }
+
+    /// Whether it has ended, and then all that it said has been read.
+    fn has_ended(&mut self) -> Result<bool> {
+        let ended = !self.process.is_running()?;
+        if ended {
+            self.process.end(STOP_LIMIT)?;
+        }
+        Ok(ended)
     }
 
     /// Whether it still runs.

@@ -18,7 +18,7 @@ use super::process::Running;
 use super::wait::Stop;
 
 /// Longest time for one command that sets something up.
-const COMMAND_LIMIT: Duration = Duration::from_secs(10);
+const COMMAND_LIMIT: Duration = Duration::from_mins(1);
 
 /// No duplicate address detection (it delays), no router solicitations or autoconfiguration (they are noise).
 const QUIET: &[(&str, &str)] = &[

@@ -5,7 +5,6 @@
 
 use std::collections::VecDeque;
 use std::fs::{self, File};
-use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,16 +12,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 
-/// Where `ip(8)` keeps named namespaces.
-const NETNS_DIR: &str = "/run/netns";
+use crate::step::output;
 
 /// Where a job runs, and so beside what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    /// In network and mount namespaces of its own, beside anything: neither interfaces nor names are shared.
+    /// In a network namespace of its own, beside anything: neither interfaces nor ports are shared.
     Apart,
     /// On the machine as it is, one such job at a time: for what builds, reaches a network, or installs.
     Machine,
@@ -115,13 +112,13 @@ impl Job {
         let started = Instant::now();
         let result = run_at(self.place, self.command, &log);
         let took = started.elapsed();
-        let output = fs::read(&log).unwrap_or_default();
+        let text = fs::read(&log).unwrap_or_default();
         let why = result.as_ref().err().map(|error| format!("{}: {error:#}\n", self.name));
         let said = format!(
             "\n== {} ({:.1} s)\n{}{}",
             self.name,
             took.as_secs_f64(),
-            String::from_utf8_lossy(&output),
+            String::from_utf8_lossy(&text),
             why.unwrap_or_default()
         );
         (Done { name: self.name, passed: result.is_ok(), took, ended: begun.elapsed() }, said)
@@ -136,7 +133,7 @@ fn run_at(place: Place, mut command: Command, log: &Path) -> Result<()> {
     let mut run = || command.status().with_context(|| format!("{name} cannot be run"));
     let status = match place {
         Place::Machine => run()?,
-        // Of a thread that ends with the job: namespaces are a thread's, and what it starts has them.
+        // Of a thread that ends with the job: a namespace is a thread's, and what it starts has it.
         Place::Apart => thread::scope(|scope| {
             let job = scope.spawn(|| leave_machine().and_then(|()| run()));
             job.join().unwrap_or_else(|_| Err(anyhow!("its thread panicked")))
@@ -148,22 +145,12 @@ fn run_at(place: Place, mut command: Command, log: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Moves this thread, and what it starts, into namespaces of its own: no interface but a loopback that is up, and no
-/// named namespaces.
+/// Moves this thread, and what it starts, into a network namespace with nothing but a loopback interface that is up.
+///
+/// The names of namespaces stay common to all: labs have names of their own, and remove what a killed one has left.
 fn leave_machine() -> Result<()> {
-    match fs::create_dir(NETNS_DIR) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            return Err(error).with_context(|| format!("{NETNS_DIR} cannot be made"));
-        }
-        _ => {}
-    }
-    unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET).context("no namespaces: are you root?")?;
-    let nothing = None::<&str>;
-    mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing)
-        .context("mounts cannot be made private")?;
-    mount(Some("tmpfs"), NETNS_DIR, Some("tmpfs"), MsFlags::empty(), nothing)
-        .with_context(|| format!("{NETNS_DIR} cannot be hidden"))?;
-    crate::step::output(Command::new("ip").args(["link", "set", "lo", "up"])).map(drop)
+    unshare(CloneFlags::CLONE_NEWNET).context("no network namespace: are you root?")?;
+    output(Command::new("ip").args(["link", "set", "lo", "up"])).map(drop)
 }
 
 #[cfg(test)]

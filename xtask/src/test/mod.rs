@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that must hold before a change goes in, each step with its time.
 //!
 //! A test that needs root lives in a file of its crate's `tests` folder whose name begins with `root`. Those run one
-//! test of a file at a time, each file in namespaces of its own, and beside them what keeps processors busy.
+//! test of a file at a time, each file in a network namespace of its own, and beside them what keeps processors busy.
 
 pub(crate) mod files;
 mod jobs;

@@ -1,13 +1,13 @@
 //! Tests that need root, and beside them what keeps processors busy while they wait.
 //!
-//! Each file runs in network and mount namespaces of its own, one test at a time. What builds, reaches a network or installs
-//! runs on the machine itself, one such thing at a time.
+//! Each file runs in a network namespace of its own, one test at a time. What builds, reaches a network or installs runs on
+//! the machine itself, one such thing at a time.
 
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
-use std::{env, fs, thread};
+use std::{fs, thread};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -88,9 +88,8 @@ fn workers() -> usize {
 
 fn all_jobs(files: &[TestFile], steps: &[Beside], binary: &Path, filter: Option<&str>) -> Result<Vec<Job>> {
     let (first, last): (Vec<&Beside>, Vec<&Beside>) = steps.iter().partition(|step| step.is_first);
-    let first = first.into_iter().map(Beside::job);
-    let last = last.into_iter().map(Beside::job);
-    first.chain(jobs_of(files, binary, filter)?.into_iter().map(Ok)).chain(last).collect()
+    let files = jobs_of(files, binary, filter)?;
+    Ok(first.into_iter().map(Beside::job).chain(files).chain(last.into_iter().map(Beside::job)).collect())
 }
 
 /// One job for each file.
@@ -128,11 +127,10 @@ fn kept(binary: &Path) -> Result<PathBuf> {
 
 impl Beside {
     /// This very program, with less of a claim to the processors than the tests have.
-    fn job(&self) -> Result<Job> {
-        let this = env::current_exe().context("The path of the running xtask is unknown")?;
+    fn job(&self) -> Job {
         let mut command = Command::new("nice");
-        command.args(["-n", NICENESS]).arg(this).args(["test", "--step", self.name]);
-        Ok(Job { name: self.name.to_owned(), place: Place::Machine, command })
+        command.args(["-n", NICENESS]).arg(workspace::this_program()).args(["test", "--step", self.name]);
+        Job { name: self.name.to_owned(), place: Place::Machine, command }
     }
 }
 

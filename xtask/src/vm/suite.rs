@@ -59,7 +59,7 @@ impl Suite {
         let draft = path.with_extension("draft");
         files.stripped(&self.tests, "tests", &draft)?;
         files.stripped(&self.agent, "scanwatch", &draft)?;
-        files.stripped(&std::env::current_exe()?, guest::NAME, &draft)?;
+        files.stripped(&workspace::this_program(), guest::NAME, &draft)?;
         files.modules(modules::needed(&image.modules)?);
         let commands = [&["/bin/tests"][..], &Self::arguments(Some(image))].concat();
         files.put(guest::COMMAND, 0o644, commands.join("\n").into_bytes());
