@@ -25,7 +25,7 @@ use super::source::Source;
 use super::statistics::Ledger;
 use super::surge::{Rise, Surges};
 use super::targets::Targets;
-use super::time::Timestamp;
+use super::time::{Ahead, Timestamp};
 use super::window::Window;
 use super::world::World;
 use crate::policy::Treatment;
@@ -50,6 +50,9 @@ pub struct EngineState {
     /// The present, as the engine knew it. It is written apart, so that where nothing changes the same is written.
     #[serde(skip)]
     at: Timestamp,
+    /// What the wall clock said beyond that.
+    #[serde(default)]
+    ahead: Ahead,
     numbering: Numbering,
     /// Names of interfaces by index.
     interfaces: BTreeMap<u32, String>,
@@ -89,6 +92,12 @@ impl EngineState {
         self.at
     }
 
+    /// How far the wall clock was ahead of that time.
+    #[must_use]
+    pub const fn ahead(&self) -> Ahead {
+        self.ahead
+    }
+
     /// Incidents that go on.
     #[must_use]
     pub fn incidents(&self) -> usize {
@@ -111,6 +120,7 @@ impl Engine {
         };
         EngineState {
             at: self.now,
+            ahead: self.ahead,
             numbering: Numbering::of(&self.policy),
             interfaces: self.names.all().map(|(index, name)| (index, name.to_owned())).collect(),
             sources: self.sources_to_remember(extent),
