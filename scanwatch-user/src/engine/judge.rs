@@ -40,6 +40,16 @@ impl Engine {
     /// Judges the sources of which something is new, and records what open incidents have become. To be called soon
     /// after something is new, and every few seconds in any case, for incidents end by time alone.
     pub fn judge(&mut self, now: Timestamp) -> Vec<Record> {
+        let events = self.judge_all(now);
+        self.by_wall_clock(events)
+    }
+
+    fn by_wall_clock(&self, mut events: Vec<Record>) -> Vec<Record> {
+        events.iter_mut().for_each(|record| record.by_wall_clock(self.ahead));
+        events
+    }
+
+    fn judge_all(&mut self, now: Timestamp) -> Vec<Record> {
         self.now = now;
         self.began.get_or_insert(now);
         let mut events = Vec::new();
@@ -277,7 +287,7 @@ impl Engine {
 
     /// Ends every open incident, after a last verdict on every source that waits for one.
     pub fn finish(&mut self, now: Timestamp) -> Vec<Record> {
-        let mut events = self.judge(now);
+        let mut events = self.judge_all(now);
         let tally = OnceCell::new();
         for (_, key) in std::mem::take(&mut self.due) {
             if let Some(source) = self.sources.get_mut(&key) {
@@ -292,7 +302,7 @@ impl Engine {
         }
         self.finish_ports(now, &mut events);
         events.extend(self.flood.finish(now, self.losses).map(Box::new).map(Record::Flood));
-        events
+        self.by_wall_clock(events)
     }
 
     /// Does something about a source's incidents.
@@ -310,6 +320,7 @@ impl Engine {
             world: &self.world,
             losses: self.losses,
             now,
+            ahead: self.ahead,
             ledger: &mut self.ledger,
             flood: &mut self.flood,
             events,

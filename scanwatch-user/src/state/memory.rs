@@ -13,7 +13,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::file::{self, Unreadable};
 use super::{StateDirectory, key};
-use crate::engine::{Engine, EngineState, Extent, Timestamp};
+use crate::engine::{Ahead, Engine, EngineState, Extent, Timestamp};
 
 /// It names hosts.
 const MODE: u32 = 0o640;
@@ -57,14 +57,17 @@ impl Memory {
         self.directory.path()
     }
 
-    /// Lets an engine that has seen nothing take up what was written last. What cannot be read is put aside, and said.
-    pub fn recall(&self, engine: &mut Engine, now: Timestamp) {
+    /// Lets an engine that has seen nothing take up what was written last. `resume` is told how far the wall clock was ahead of
+    /// the time in which it was written, and gives the present in that time. What cannot be read is put aside, and said.
+    pub fn recall(&self, engine: &mut Engine, resume: impl FnOnce(Ahead) -> Timestamp) {
         let read = |extent| read(self.directory.path(), name(extent), engine);
         let everything = read(Extent::Everything);
         // What is open in the file of everything is older, or as old.
         let is_newer = |open: &EngineState| everything.as_ref().is_none_or(|all| all.at() <= open.at());
         let open = read(Extent::Open).filter(is_newer);
         let Some(latest) = open.as_ref().or(everything.as_ref()) else { return };
+        let now = resume(latest.ahead());
+        engine.set_ahead(latest.ahead());
         let (incidents, away) = (latest.incidents(), now.since(latest.at()));
         for state in everything.into_iter().chain(open) {
             engine.restore(state, now);

@@ -25,7 +25,7 @@ use super::source::Source;
 use super::statistics::Ledger;
 use super::surge::{Rise, Surges};
 use super::targets::Targets;
-use super::time::Timestamp;
+use super::time::{Ahead, Timestamp};
 use super::window::Window;
 use super::world::World;
 use crate::policy::Treatment;
@@ -52,6 +52,9 @@ pub struct EngineState {
     at: Timestamp,
     /// A hash of nothing, by which the key of all that is counted here is known.
     under: u64,
+    /// What the wall clock said beyond that.
+    #[serde(default)]
+    ahead: Ahead,
     numbering: Numbering,
     /// Names of interfaces by index.
     interfaces: BTreeMap<u32, String>,
@@ -91,6 +94,12 @@ impl EngineState {
         self.at
     }
 
+    /// How far the wall clock was ahead of that time.
+    #[must_use]
+    pub const fn ahead(&self) -> Ahead {
+        self.ahead
+    }
+
     /// Incidents that go on.
     #[must_use]
     pub fn incidents(&self) -> usize {
@@ -114,6 +123,7 @@ impl Engine {
         EngineState {
             at: self.now,
             under: self.hash_of_nothing(),
+            ahead: self.ahead,
             numbering: Numbering::of(&self.policy),
             interfaces: self.names.all().map(|(index, name)| (index, name.to_owned())).collect(),
             sources: self.sources_to_remember(extent),

@@ -4,7 +4,9 @@
 pub(crate) mod lab;
 
 mod actors;
+mod clock;
 mod confirmed;
+mod crowds;
 mod evasion;
 mod incidents;
 mod losses;

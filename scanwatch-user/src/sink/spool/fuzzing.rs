@@ -85,15 +85,12 @@ fn readable(content: &[u8]) -> Vec<(u64, Envelope)> {
     let mut records = Vec::new();
     let (mut at, mut number, mut is_whole) = (0, 0, true);
     while at < content.len() {
-        match record(&content[at..]) {
-            Some((envelope, length)) => {
-                records.push((number, envelope));
-                (at, number, is_whole) = (at + length, number + 1, true);
-            }
-            None => {
-                number += u64::from(is_whole);
-                (at, is_whole) = (at + 1, false);
-            }
+        if let Some((envelope, length)) = record(&content[at..]) {
+            records.push((number, envelope));
+            (at, number, is_whole) = (at + length, number + 1, true);
+        } else {
+            number += u64::from(is_whole);
+            (at, is_whole) = (at + 1, false);
         }
     }
     records
