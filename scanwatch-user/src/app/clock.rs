@@ -93,9 +93,9 @@ fn say(step_ns: i128) {
     let by_ns = u64::try_from(step_ns.unsigned_abs()).unwrap_or(u64::MAX);
     if by_ns >= STEP_SAID_NS {
         let way = if step_ns < 0 { "back" } else { "forward" };
-        let by_s = Duration::from_nanos(by_ns).as_secs_f64();
+        let seconds = Duration::from_nanos(by_ns).as_secs_f64();
         tracing::warn!(
-            "the wall clock was set {way} by {by_s:.1} s: records carry its time from now on, and incidents go on as if it \
+            "the wall clock was set {way} by {seconds:.1} s: records carry its time from now on, and incidents go on as if it \
              had not been"
         );
     }

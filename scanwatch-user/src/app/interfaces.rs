@@ -102,12 +102,13 @@ impl Interfaces {
         let wanted = &watched.wanted.name;
         let renamed = (name != wanted).then(|| name.to_owned());
         if renamed != watched.renamed {
-            match &renamed {
-                Some(name) => tracing::warn!(
+            if let Some(name) = &renamed {
+                tracing::warn!(
                     "{wanted}: the interface is called {name} now, and is watched on as {wanted} until the next start: name \
                      it {name} in the configuration"
-                ),
-                None => tracing::info!("{wanted}: the interface has its name again"),
+                );
+            } else {
+                tracing::info!("{wanted}: the interface has its name again");
             }
             watched.renamed = renamed;
         }

@@ -148,7 +148,8 @@ pub async fn run(setup: Setup, shutdown: impl Future<Output = ()>) -> Result<End
     supervisor.stopping();
     // Whoever asks from now on finds nobody, at once.
     drop((asks, server));
-    agent.finish().await
+    // On the heap: it holds all that an agent has.
+    Box::pin(agent.finish()).await
 }
 
 /// Everything that lives while interfaces are watched.

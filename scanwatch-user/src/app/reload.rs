@@ -9,7 +9,6 @@ use tokio::time::Instant;
 
 use super::places::Places;
 use super::{Agent, RECORDS_MAX, SINKS_END};
-use crate::engine::Timestamp;
 use crate::kernel::{Era, Plan};
 use crate::policy::Policy;
 use crate::state::Memory;

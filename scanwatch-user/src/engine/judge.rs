@@ -45,7 +45,9 @@ impl Engine {
     }
 
     fn by_wall_clock(&self, mut events: Vec<Record>) -> Vec<Record> {
-        events.iter_mut().for_each(|record| record.by_wall_clock(self.ahead));
+        for record in &mut events {
+            record.by_wall_clock(self.ahead);
+        }
         events
     }
 

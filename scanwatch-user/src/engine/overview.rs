@@ -155,7 +155,9 @@ impl Engine {
             (view.treatment == Treatment::Alert, view.snapshot.grew, view.snapshot.incident)
         };
         let mut views = most(views.map(|view| (rank(&view), view)), limit);
-        views.iter_mut().for_each(|view| view.snapshot.by_wall_clock(self.ahead));
+        for view in &mut views {
+            view.snapshot.by_wall_clock(self.ahead);
+        }
         views
     }
 
