@@ -7,20 +7,20 @@ use std::path::{Path, PathBuf};
 use crate::kernel::{Access, Place};
 use crate::policy::{Endpoint, FilePlan, Policy, TransportPlan};
 
-/// What is read on every system: what the kernel tells; how names are looked up, and where other programs put that; the
-/// authorities that the system trusts.
+/// What is read on every system: what the kernel tells; how names are looked up, the libraries that do so, and where other
+/// programs put it; the authorities that the system trusts.
 const OF_THE_SYSTEM: [&str; 14] = [
     "/proc",
     "/sys",
     "/etc",
+    "/usr",
+    "/lib",
+    "/lib64",
     "/run/systemd/resolve",
     "/run/resolvconf",
     "/run/NetworkManager",
     "/run/connman",
     "/run/netconfig",
-    "/usr/lib/ssl",
-    "/usr/share",
-    "/usr/local/share",
     "/var/lib/ca-certificates",
     "/nix/store",
     "/gnu/store",
