@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use scanwatch::host_tables::HostTables;
 use scanwatch::kernel::{DrainedCell, Kernel, Mode};
 use scanwatch::policy::Policy;
-use scanwatch_common::abi::{Cell, CellKey, Outcome, Side, Technique};
+use scanwatch_common::abi::{Cell, CellKey, Outcome, Settings, Side, Technique};
 use scanwatch_common::counters::Counter;
 use scanwatch_common::observe::{Passage, observe};
 use scanwatch_common::ports::{PortKey, Ports};

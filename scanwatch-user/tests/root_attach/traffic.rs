@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use scanwatch::kernel::{DrainedCell, Mode};
-use scanwatch_common::abi::{Cell, CellFacts, CellKey, Novelty, Side};
+use scanwatch_common::abi::{Cell, CellFacts, CellKey, Novelty, Settings, Side};
 use scanwatch_common::counters::Counter;
 use scanwatch_common::observe::{Passage, observe};
 
