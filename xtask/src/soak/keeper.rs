@@ -27,6 +27,9 @@ const RELOAD_LIMIT: Duration = Duration::from_mins(3);
 const CONFIGS: &[&str] = &[
     "",
     "[[zone]]\nname = \"lab\"\nnetworks = [\"10.0.0.0/8\", \"fd00::/8\"]\n",
+    // What was one zone is two, and then one again.
+    "[[zone]]\nname = \"office\"\nnetworks = [\"10.1.0.0/16\", \"fd00:1::/48\"]\n\
+     [[zone]]\nname = \"servers\"\nnetworks = [\"10.2.0.0/16\", \"fd00:2::/48\"]\n",
     "[services]\nghosts = [\"tcp/666\"]\n[thresholds]\nsilence_s = 2\n",
     "[thresholds]\nsurge = \"off\"\nvertical = { \"1m\" = 12, \"10m\" = 15, \"1h\" = 20, \"24h\" = 40 }\n",
 ];

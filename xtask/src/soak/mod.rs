@@ -136,6 +136,9 @@ fn tell(told: &Told<'_>) -> Result<()> {
     let table = summary.render();
     print(&table)?;
     let mut wrong = verdict.wrong.clone();
+    if verdict.sorts.values().all(|tally| tally.found == 0) {
+        wrong.push("nothing: no scan was made that could be found".to_owned());
+    }
     wrong.extend(ended.figures.wrong.iter().cloned());
     wrong.extend(meter::growth(told.warm, told.end));
     wrong.extend(remains::left(&ended.held)?);
