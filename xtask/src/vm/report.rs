@@ -15,6 +15,8 @@ use crate::test::BINARY_VARIABLE;
 
 /// Lines that are shown of what a machine said where it failed.
 const LINES_MAX: usize = 40;
+/// Programs by the names that the kernel keeps, in the order of the table's columns.
+const PROGRAMS: [&str; 4] = ["scanwatch_egres", "scanwatch_frags", "scanwatch_tc", "scanwatch_xdp"];
 /// The tests on the kernel that runs already take half a minute; one that runs longer than this has come to a stop.
 const LIMIT_HERE: Duration = Duration::from_mins(15);
 /// Tests that are shown with their times: the slowest, and none that took less than this.
@@ -35,6 +37,20 @@ pub(super) struct Outcome {
     /// Processor time of that, where it came to its end.
     pub worked: Option<Duration>,
     said: Said,
+}
+
+impl Outcome {
+    /// The same, failed where the tests passed without a count for each program and a size of the maps: then the budgets were
+    /// held against nothing.
+    pub(super) fn with_counts(mut self) -> Self {
+        let counted = |program: &&str| self.said.verified.iter().any(|(name, ..)| name == program);
+        let is_whole = PROGRAMS.iter().all(counted) && self.said.maps.is_some();
+        if self.failure.is_none() && !is_whole {
+            self.failure =
+                Some("the tests passed, but told no counts of the verifier for every program".to_owned());
+        }
+        self
+    }
 }
 
 /// What can be read from the tests' output.
@@ -66,7 +82,7 @@ pub(super) fn here(release: &Release, suite: &Suite, folder: &Path) -> Outcome {
     };
     let version = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned();
     let (kernel, took) = (release.name().to_owned(), begun.elapsed());
-    Outcome { kernel, version, failure, took, worked, said: read(&said) }
+    Outcome { kernel, version, failure, took, worked, said: read(&said) }.with_counts()
 }
 
 /// What was kept of what a machine said; nothing where it did not even begin.
@@ -174,8 +190,7 @@ pub(super) fn table(outcomes: &[Outcome]) -> String {
             (None, 0) => format!("{} ok", said.passed),
             (None, left_out) => format!("{} ok, {left_out} left out", said.passed),
         };
-        let [egress, frags, tc, xdp] =
-            ["scanwatch_egres", "scanwatch_frags", "scanwatch_tc", "scanwatch_xdp"].map(count);
+        let [egress, frags, tc, xdp] = PROGRAMS.map(count);
         let time = format!("{:.0} s", outcome.took.as_secs_f64());
         let cells =
             [&outcome.kernel, &outcome.version, &egress, &frags, &tc, &xdp, &budget, &maps, &tests, &time];
@@ -217,25 +232,32 @@ mod tests {
                         80.0 verified scanwatch_xdp 300 of 450\r\n   80.1 ok\r\n   80.2 \r\n   \
                         80.5 test result: ok. 11 passed; 0 failed; 0 ignored; 0 measured; 2 filtered out; finished in 9s\r\n";
 
+    const WELL: Result<Duration> = Ok(Duration::from_secs(70));
+
     fn outcome(end: &str, ended: Result<Duration>) -> Outcome {
         of_machine("6.1", "6.1.176-1", &format!("{SAID}{end}"), ended, Duration::from_secs(90))
     }
 
-    fn well() -> Result<Duration> {
-        Ok(Duration::from_secs(70))
-    }
-
     #[test]
     fn what_a_machine_said_makes_a_row() {
-        let passed = outcome("   80.6 machine: the tests passed after 80 s\r\n", well());
+        let passed = outcome("   80.6 machine: the tests passed after 80 s\r\n", WELL);
         assert_eq!(passed.failure, None);
         let expected = "6.1      6.1.176-1                  361       -       -     300     450  81.1 MiB  11 ok, 2 left out    90 s\n";
         assert_eq!(table(&[passed]).lines().last().unwrap(), expected.trim_end());
     }
 
     #[test]
+    fn tests_that_passed_without_counts_for_every_program_have_not_passed() {
+        let passed = "   80.6 machine: the tests passed after 80 s\r\n";
+        let two_of_four = outcome(passed, WELL).with_counts();
+        assert!(two_of_four.failure.unwrap().contains("no counts"));
+        let rest = "1.0 verified scanwatch_frags 9 of 450\n1.0 verified scanwatch_tc 9 of 450\n";
+        assert_eq!(outcome(&format!("{rest}{passed}"), WELL).with_counts().failure, None);
+    }
+
+    #[test]
     fn the_slowest_tests_are_shown_with_their_times() {
-        let shown = outcome("   80.6 machine: the tests passed after 80 s\r\n", well()).to_string();
+        let shown = outcome("   80.6 machine: the tests passed after 80 s\r\n", WELL).to_string();
         assert_eq!(
             shown,
             "Linux 6.1        6.1.176-1    ok  [90.0 s, 70.0 s of a processor]\n      75.0 s  verified"
@@ -244,15 +266,15 @@ mod tests {
 
     #[test]
     fn a_machine_that_failed_broke_down_or_fell_silent_has_not_passed() {
-        let failed = outcome("   80.6 machine: the tests failed after 80 s\r\n", well()).failure.unwrap();
+        let failed = outcome("   80.6 machine: the tests failed after 80 s\r\n", WELL).failure.unwrap();
         assert!(
             failed.starts_with("the tests failed after 80 s:\n") && failed.contains("verified scanwatch_xdp")
         );
-        let silent = outcome("", well()).failure.unwrap();
+        let silent = outcome("", WELL).failure.unwrap();
         assert!(silent.starts_with("the machine ended before the tests:\n"), "{silent}");
         let stopped =
             outcome("   80.6 machine: the tests passed after 80 s\r\n", Err(anyhow::anyhow!("stopped")));
         assert!(stopped.failure.unwrap().starts_with("stopped:\n"));
-        assert!(table(&[outcome("", well())]).contains("FAILED"));
+        assert!(table(&[outcome("", WELL)]).contains("FAILED"));
     }
 }
