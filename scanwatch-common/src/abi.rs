@@ -7,10 +7,10 @@ mod cell;
 
 pub use cell::{Cell, CellFacts, CellKey, CellsUsed, KeyedCell, OTHER_SERVICE, PORT_BUCKETS, port_bucket};
 
-use crate::sketch::{IndexLine, PortSketch};
+use crate::sketch::{Hasher, IndexLine, PortSketch};
 
-/// Version of everything in this module and of the sketches' hash, seed and shape.
-pub const VERSION: u32 = 5;
+/// Version of everything in this module and of the sketches' hash and shape.
+pub const VERSION: u32 = 6;
 
 /// Length of an epoch, the time between two flips of the cell copies, seconds.
 pub const EPOCH_S: u32 = 10;
@@ -233,8 +233,8 @@ impl Novelty {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Seed of every hash; sketches merge only where it is equal.
-    pub seed: u64,
+    /// Makes every hash, under a key of its own; sketches merge only where that is equal.
+    pub hasher: Hasher,
     /// Ticks (see [`Control::tick`]) after which an idle UDP flow is forgotten.
     pub flow_idle_ticks: u32,
     /// Distinct pairs after which a source gets cells, 1 to 15, by the number of its [`Side`].
@@ -250,7 +250,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The seed of sketches that several sensors merge.
+    /// The seed of whatever is to come out the same each time: replays, tests, measurements.
     pub const SEED: u64 = 0x7363_616e_7761_7463;
 
     /// Settings as they are without any configuration.
@@ -271,7 +271,7 @@ impl Settings {
     #[must_use]
     pub const fn with_cells(cells: [u32; 2]) -> Self {
         Self {
-            seed: Self::SEED,
+            hasher: Hasher::new(Self::SEED),
             flow_idle_ticks: 300 / EPOCH_S,
             admit: [2, 4],
             reserved: [0; 2],
@@ -365,6 +365,6 @@ impl ServiceTable {
 
 const _: () = assert!(size_of::<Novelty>() == 96);
 const _: () = assert!(size_of::<PortPage>() == 4_096);
-const _: () = assert!(size_of::<Settings>() == 64);
+const _: () = assert!(size_of::<Settings>() == 184);
 const _: () = assert!(size_of::<Control>() == 40);
 const _: () = assert!(size_of::<ServiceTable>() == 131_072);

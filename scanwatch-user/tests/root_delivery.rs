@@ -27,6 +27,8 @@ use traffic::Traffic;
 const PATIENCE: Duration = Duration::from_mins(3);
 /// Where the receiver listens, in a namespace of its own.
 const NATS: &str = "nats://127.0.0.1:4222";
+/// What the agent says where there is no room.
+const FULL: &str = "sink nats: its spool or its disk is full";
 /// Scanners of each of the four acts.
 const ACT: u32 = 250;
 
@@ -80,7 +82,7 @@ impl Play {
         // The disk is full, while nobody receives.
         let ballast = Ballast::fill(&self.folder.path().join("state"));
         self.scan(3 * ACT..4 * ACT, 1..30);
-        thread::sleep(Duration::from_secs(2));
+        self.agent.wait_until_full();
         drop(ballast);
         self.receiver = Some(nats_server(self.folder.path()).await);
 
@@ -90,7 +92,7 @@ impl Play {
             receiver.kill().and_then(|()| receiver.wait()).expect("the receiver ends");
         }
         Self::judge(&published, &delivered);
-        let said = self.agent.log().matches("sink nats: its spool or its disk is full").count();
+        let said = self.agent.log().matches(FULL).count();
         let told = delivered.iter().filter(|document| is_announcement(document)).count();
         assert!((1..=told).contains(&said), "said {said} times, told {told} times: {}", self.agent.log());
     }
@@ -234,6 +236,15 @@ impl Agent {
         kill(Pid::from_raw(self.process.id().cast_signed()), Signal::SIGTERM).expect("a signal");
         let status = self.process.wait().expect("it ends");
         assert!(status.success(), "{status}: {}", self.log());
+    }
+
+    /// However long a busy machine takes to bring it there.
+    fn wait_until_full(&self) {
+        let begun = Instant::now();
+        while !self.log().contains(FULL) {
+            assert!(begun.elapsed() < PATIENCE, "the disk does not become full: {}", self.log());
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 
     fn log(&self) -> String {

@@ -13,8 +13,9 @@
 //! | [`dist`] | `cargo xtask dist`: a static program, a Debian package, an archive |
 //! | [`fuzz`] | `cargo xtask fuzz`: hostile input for a stated time, and how far it came |
 //! | [`lab`] | routers, segments and machines in network namespaces, for the demo and for root tests |
-//! | [`miri`] | tests in an interpreter that refuses undefined behaviour |
+//! | [`miri`] | `cargo xtask miri`: tests in an interpreter that refuses undefined behaviour |
 //! | [`reproduce`] | `cargo xtask reproduce`: a release built twice in different folders, byte for byte the same |
+//! | [`soak`] | `cargo xtask soak`: everything in the lab at random for a stated time, and what scanwatch made of it |
 //! | [`test`] | `cargo xtask test`: everything that must hold before a change goes in |
 //! | [`tidy`] | `cargo xtask tidy`: the boundaries of ARCHITECTURE.md, enforced |
 //! | [`vm`] | `cargo xtask vm`: the tests of the kernel side on other kernels, each in a machine of its own |
@@ -33,6 +34,7 @@ pub mod lab;
 pub mod miri;
 pub mod reproduce;
 pub mod setup;
+pub mod soak;
 pub mod step;
 pub mod test;
 pub mod tidy;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::lab::wait::Interrupted;
-use xtask::{bench, build, demo, deny, dist, fuzz, lab, reproduce, setup, test, tidy, vm};
+use xtask::{bench, build, demo, deny, dist, fuzz, lab, miri, reproduce, setup, soak, test, tidy, vm};
 
 /// Exit code after Ctrl-C: that of a process that SIGINT ended, as a shell counts it.
 const INTERRUPTED: u8 = 128 + 2;
@@ -47,10 +47,22 @@ enum Command {
     Demo,
     /// Keep the demo's network up to walk around in, until Ctrl-C (needs root)
     Lab,
+    /// Everything in the lab at random, floods, reloads and restarts: is every scan found, and nothing else (needs root)
+    Soak {
+        /// How long it lasts
+        #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=10_080))]
+        minutes: u64,
+        /// What happens is drawn by this number; without it, by one that is printed
+        #[arg(long, value_name = "S")]
+        seed: Option<u64>,
+    },
     /// Check everything that must hold before a change goes in
     Test {
         /// Run only tests whose name contains this; leaves tidy, format and clippy out
         filter: Option<String>,
+        /// Run only this step of those that run beside the tests that need root
+        #[arg(long, value_name = "NAME", conflicts_with = "filter", hide = true)]
+        step: Option<String>,
     },
     /// Measure what a packet costs in every kind of traffic, and what the agent costs (needs root)
     Bench {
@@ -76,6 +88,8 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         input: Option<PathBuf>,
     },
+    /// Run the shared crate's tests, and the agent's casts of bytes, in an interpreter that refuses undefined behaviour
+    Miri,
     /// Make what is installed elsewhere: a static program in a Debian package, and in an archive
     Dist,
     /// Run the tests of the kernel side on other kernels, each in a machine of its own
@@ -88,7 +102,11 @@ enum Command {
     #[command(hide = true)]
     VmGuest,
     /// Build the last commit twice in different folders, packages included, and compare byte for byte
-    Reproduce,
+    Reproduce {
+        /// Only the program and the kernel object, from the files as they are; the tests do that
+        #[arg(long)]
+        quick: bool,
+    },
     /// Enforce the boundaries between crates and the limits of files
     Tidy,
 }
@@ -100,14 +118,18 @@ fn main() -> ExitCode {
         Command::Run { arguments } => setup::kernel_toolchain(None).and_then(|_| build::run(&arguments)),
         Command::Demo => setup_and_demo(),
         Command::Lab => setup_and_lab(),
-        Command::Test { filter } => test::run(filter.as_deref()),
+        Command::Soak { minutes, seed } => setup_and_soak(soak::Wanted { seconds: 60 * minutes, seed }),
+        Command::Test { step: Some(step), .. } => test::run_step(&step),
+        Command::Test { filter, .. } => test::run(filter.as_deref()),
         Command::Bench { rows, json, quick } => bench::run(&bench::Wanted { rows, json, quick }),
         Command::Deny => deny::run(),
         Command::Fuzz { targets, seconds, input } => fuzz::run(&fuzz::Wanted { targets, seconds, input }),
+        Command::Miri => miri::find().and_then(|()| miri::run()),
         Command::Dist => dist::run(),
         Command::Vm { kernels } => vm::run(&kernels),
         Command::VmGuest => vm::guest::run(),
-        Command::Reproduce => reproduce::run(),
+        Command::Reproduce { quick: false } => reproduce::run(),
+        Command::Reproduce { quick: true } => reproduce::check(),
         Command::Tidy => tidy::run(),
     };
     match result {
@@ -136,6 +158,16 @@ fn setup_and_demo() -> Result<()> {
     setup::tools(demo::PROGRAMS)?;
     build::build(true)?;
     demo::run()
+}
+
+fn setup_and_soak(wanted: soak::Wanted) -> Result<()> {
+    lab::require_root()?;
+    setup::tools(soak::PROGRAMS)?;
+    if std::env::var_os(test::BINARY_VARIABLE).is_none() {
+        setup::kernel_toolchain(None)?;
+        build::build(true)?;
+    }
+    soak::run(wanted)
 }
 
 fn build_and_say(release: bool, features: &[String]) -> Result<()> {

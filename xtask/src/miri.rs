@@ -35,18 +35,28 @@ pub fn find() -> Result<()> {
     }
 }
 
+/// The tests of unsafe code, with all that Miri looks for.
+const CASTS: &[&str] = &["--test", "plain"];
+/// The tests of code that forbids `unsafe`, and so cannot break the rules of who may write while others read. What keeps
+/// track of those takes most of the time.
+const SAFE: &[&str] = &["--lib", "--test", "fixtures", "--test", "observe", "--test", "sketches"];
+const WITHOUT_BORROWS: &str = "-Zmiri-disable-stacked-borrows";
+
 /// Runs the tests of the shared crate in Miri.
 ///
 /// # Errors
 /// Where Miri refuses something, or a test fails.
 pub fn run() -> Result<()> {
-    let mut cargo = nightly()?;
-    cargo.args(["miri", "test", "--package", PACKAGE, "--no-fail-fast", "--target-dir", "target/miri"]);
-    // Properties read their number of cases from the environment, and keep failures in files.
-    cargo.env("PROPTEST_CASES", CASES).env("MIRIFLAGS", "-Zmiri-disable-isolation");
-    let status = cargo.status().context("cargo cannot be run")?;
-    if !status.success() {
-        bail!("see above");
+    for (tests, flag) in [(CASTS, ""), (SAFE, WITHOUT_BORROWS)] {
+        let mut cargo = nightly()?;
+        cargo.args(["miri", "test", "--package", PACKAGE, "--no-fail-fast", "--target-dir", "target/miri"]);
+        cargo.args(tests);
+        // Properties read their number of cases from the environment, and keep failures in files.
+        cargo.env("PROPTEST_CASES", CASES).env("MIRIFLAGS", format!("-Zmiri-disable-isolation {flag}"));
+        let status = cargo.status().context("cargo cannot be run")?;
+        if !status.success() {
+            bail!("see above");
+        }
     }
     Ok(())
 }
@@ -67,4 +77,21 @@ fn nightly() -> Result<Command> {
     let mut command = rustup()?;
     command.args(["run", "nightly", "cargo"]).current_dir(workspace::root());
     Ok(command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_test_of_the_shared_crate_runs_in_miri() {
+        let folder = workspace::root().join(PACKAGE).join("tests");
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.join("main.rs").is_file() || path.extension().is_some_and(|end| end == "rs") {
+                let name = path.file_stem().unwrap().to_str().unwrap();
+                assert!(CASTS.contains(&name) || SAFE.contains(&name), "{name}");
+            }
+        }
+    }
 }

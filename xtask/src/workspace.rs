@@ -44,6 +44,12 @@ pub fn binary(profile: &str) -> Result<PathBuf> {
     Ok(target.join(profile).join("scanwatch"))
 }
 
+/// The program that runs here, as a path that opens also once a build has put another in its place.
+#[must_use]
+pub fn this_program() -> PathBuf {
+    PathBuf::from(format!("/proc/{}/exe", std::process::id()))
+}
+
 /// Folder names of the workspace's crates: those at the root that have a Cargo.toml, in order of name.
 pub fn crates() -> Result<Vec<String>> {
     let entries = fs::read_dir(root()).context("The root of the workspace cannot be read")?;

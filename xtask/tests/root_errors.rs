@@ -9,7 +9,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use support::{LIMIT, RECORD_LIMIT, end, is_detected, only_incident, watching};
 use xtask::lab::agent::binary;
-use xtask::lab::process::Output;
+use xtask::lab::process::{Output, Running};
+use xtask::lab::wait::poll;
 use xtask::lab::{Host, Lab, Scanwatch};
 
 const SOON: Duration = Duration::from_secs(30);
@@ -117,28 +118,39 @@ fn the_capabilities_that_are_named_are_enough() -> Result<()> {
     Ok(())
 }
 
+/// Holds the XDP hook of the office interface, until dropped.
+fn other_xdp(lab: &Lab) -> Result<Running> {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/other_xdp.py");
+    let other = lab.router.spawn("python3", [script, "office"])?;
+    let heard = other.stdout().clone();
+    let attached =
+        poll("the other program", SOON, lab.stop(), || Ok(heard.text().contains("attached").then_some(())));
+    attached.with_context(|| other.stderr().text())?;
+    Ok(other)
+}
+
 #[test]
 fn where_another_program_holds_xdp_it_is_named_and_the_tc_hook_is_offered() -> Result<()> {
     let lab = Lab::new()?;
-    let other = watching(Scanwatch::on(&lab).interfaces(&["office"]))?;
-    let pid = other.process().pid();
+    let mut other = other_xdp(&lab)?;
+    let pid = other.pid();
     for hook in ["xdp-native", "xdp-generic"] {
         let config =
             file(&lab, "hook.toml", &format!("[[interface]]\nname = \"office\"\nhook = \"{hook}\"\n"))?;
         let output = scanwatch(&lab.router, &["run", "--config", &config])?;
         assert_eq!(output.status.code(), Some(1), "{}", output.stderr);
         let (start, id) = output.stderr.split_once("(id ").context("no id of a program")?;
-        assert_eq!(start, "scanwatch: XDP on office is held by program \"scanwatch_frags\" ");
+        assert_eq!(start, "scanwatch: XDP on office is held by program \"other_xdp\" ");
         let (_, end) = id.split_once(')').context("no id of a program")?;
-        let rest = format!(" of process {pid} (scanwatch): detach it, or set hook = \"tc\" for office\n");
+        let rest = format!(" of process {pid} (python3): detach it, or set hook = \"tc\" for office\n");
         assert_eq!(end, rest);
     }
     only_office(&lab, "hook = \"tc\"", |_| Ok(()))?;
-    end(other)?;
+    assert!(other.is_running()?, "{}", other.stderr().text());
     Ok(())
 }
 
-/// A scanwatch that may choose the hook on the office interface, while another holds its XDP.
+/// A scanwatch that may choose the hook on the office interface, while another program holds its XDP.
 fn only_office(lab: &Lab, hook: &str, check: impl FnOnce(&str) -> Result<()>) -> Result<()> {
     let config = format!("[[interface]]\nname = \"office\"\n{hook}\n");
     let mut agent = watching(Scanwatch::on(lab).interfaces(&["office"]).config(&config))?;
@@ -153,20 +165,19 @@ fn only_office(lab: &Lab, hook: &str, check: impl FnOnce(&str) -> Result<()>) ->
 #[test]
 fn where_another_program_holds_xdp_and_any_hook_will_do_tc_is_taken_and_the_holder_named() -> Result<()> {
     let lab = Lab::new()?;
-    let other = watching(Scanwatch::on(&lab).interfaces(&["office"]))?;
-    let holder = format!("of process {} (scanwatch)", other.process().pid());
+    let mut other = other_xdp(&lab)?;
+    let holder = format!("of process {} (python3)", other.pid());
     only_office(&lab, "hook = \"auto\"", |log| {
         let told: Vec<_> = log.lines().filter(|line| line.contains("WARN")).collect();
         assert_eq!(told.len(), 3, "{log}");
         for (line, mode) in told.iter().zip(["xdp native with frags", "xdp native", "xdp generic"]) {
-            let text = format!("office: no {mode}: held by program \"scanwatch_frags\" (id ");
+            let text = format!("office: no {mode}: held by program \"other_xdp\" (id ");
             assert!(line.contains(&text) && line.ends_with(&holder), "{line}");
         }
         Ok(())
     })?;
-    // The other one was not disturbed.
-    let report = end(other)?;
-    only_incident(&report);
+    let links = lab.router.run_line("ip -d link show office", SOON)?.stdout;
+    assert!(other.is_running()? && links.contains("prog/xdp"), "the other one was disturbed: {links}");
     Ok(())
 }
 

@@ -137,7 +137,8 @@ fn thresholds_services_and_sinks_are_followed_and_what_was_counted_before_is_jud
     let sink = format!("[[sink]]\nname = \"siem\"\ntype = \"file\"\npath = \"{}\"\n", alerts.display());
     let ghosts = "[services]\nghosts = [\"tcp/20000-20099\"]\n";
     reload(&lab, &agent, &format!("{unconfined}{ghosts}{sink}"), READ)?;
-    ensure!(agent.log().contains("the state directory"), "where spools are is not said: {}", agent.log());
+    let is_said = || Ok(agent.log().contains("the state directory").then_some(()));
+    poll("a line on where spools are", LIMIT, lab.stop(), is_said).with_context(|| agent.log())?;
     let is_told = |action: &str, target: &str| {
         poll(&format!("{action} of {target}"), RECORD_LIMIT, lab.stop(), || {
             let told = written(&alerts).into_iter().find(|record| {

@@ -34,7 +34,7 @@ pub(super) fn admit<T: Tables>(seen: &Sighting, parties: &Parties, tables: &mut 
         None => Knock::Admitted,
         Some(set) if admits(seen) => {
             // The technique is part of what the doorkeeper tells apart: three odd packets to one port are three.
-            let pair = parties.target.pair(seen.target_port());
+            let pair = parties.target.pair(&settings.hasher, seen.target_port());
             set.knock(source, pair.rotate_left(u32::from(seen.technique())), need)
         }
         Some(set) if set.knows(source, need) => Knock::Admitted,

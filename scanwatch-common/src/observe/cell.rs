@@ -10,7 +10,7 @@ use crate::counters::Counter;
 use crate::packet::Packet;
 use crate::parse::evidence;
 use crate::sighting::Workspace;
-use crate::sketch::{Hasher, Seat};
+use crate::sketch::Seat;
 
 /// Counts a contact in its cell. Returns the number of the counter by which the contact leaves.
 #[inline(always)]
@@ -93,11 +93,12 @@ fn insert<T: Tables>(
         tables.refuse_cell();
         return Inserted::Refused;
     };
-    let port_hash = Hasher::new(Borrow::<Settings>::borrow(&tables.settings()).seed).port(port);
+    let settings = tables.settings();
+    let hasher = &Borrow::<Settings>::borrow(&settings).hasher;
     let Some(keyed) = tables.cell(parties.side, number) else { return Inserted::Refused };
-    let novel_pair = keyed.cell.pairs.insert(parties.target.pair(port));
+    let novel_pair = keyed.cell.pairs.insert(parties.target.pair(hasher, port));
     let novel_host = keyed.cell.hosts.insert(parties.target.host());
-    let novel_port = keyed.cell.ports.insert(port_hash);
+    let novel_port = keyed.cell.ports.insert(hasher.port(port));
     if novel_pair | novel_host | novel_port { Inserted::News(number) } else { Inserted::Nothing }
 }
 
@@ -117,7 +118,9 @@ fn service_of<T: Tables>(contact: u8, port: u16, tables: &mut T) -> u8 {
 /// The number of the cell with this key, a new one where there is none; `None` where there is no room for one.
 #[inline(always)]
 fn find<T: Tables>(parties: &Parties, key: [u64; 3], tables: &mut T) -> Option<u32> {
-    let (side, hash) = (parties.side, parties.source.with(key[2]));
+    let settings = tables.settings();
+    let hasher = &Borrow::<Settings>::borrow(&settings).hasher;
+    let (side, hash) = (parties.side, parties.source.with(hasher, key[2]));
     for neighbour in 0..2 {
         match tables.index_line(side, hash ^ neighbour)?.look(hash) {
             Seat::Taken(number) => {

@@ -7,7 +7,7 @@ use crate::abi::{OTHER_SERVICE, Settings};
 use crate::classify::is_large_datagram;
 use crate::counters::Counter;
 use crate::sighting::Workspace;
-use crate::sketch::{Flow, Hasher};
+use crate::sketch::Flow;
 
 /// Tells the first datagram of a flow, and its first answer, from all others: [`CONTACT`] for these two, else the number of
 /// the counter by which the frame leaves. On a stack of its own: the kernel gives 512 bytes to all functions that are under way together.
@@ -18,9 +18,9 @@ pub(super) fn first_datagram<T: Tables>(space: &mut Workspace, tables: &mut T) -
     let settings: &Settings = settings.borrow();
     let tick = tables.tick();
     let idle = settings.flow_idle_ticks;
-    let hasher = Hasher::new(settings.seed);
-    let from = hasher.endpoint_of(*source).pair(seen.source_port());
-    let to = hasher.endpoint_of(*target).pair(seen.target_port());
+    let hasher = &settings.hasher;
+    let from = hasher.endpoint_of(*source).pair(hasher, seen.source_port());
+    let to = hasher.endpoint_of(*target).pair(hasher, seen.target_port());
     // A sum is the same from both ends; which end is the greater tells the direction.
     let flow = from.wrapping_add(to);
     let state = match tables.flow_line(flow) {
@@ -71,7 +71,8 @@ pub(super) fn question_to_all<T: Tables>(space: &mut Workspace, tables: &mut T) 
     let settings = tables.settings();
     let settings: &Settings = settings.borrow();
     let tick = tables.tick();
-    let socket = Hasher::new(settings.seed).endpoint_of(*source).pair(seen.source_port());
+    let hasher = &settings.hasher;
+    let socket = hasher.endpoint_of(*source).pair(hasher, seen.source_port());
     if let Some(line) = tables.flow_line(socket) {
         line.note(socket, true, 0, tick, settings.flow_idle_ticks);
     }

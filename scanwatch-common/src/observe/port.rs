@@ -55,7 +55,7 @@ fn note_news<T: Tables>(space: &Workspace, tables: &mut T) -> u32 {
         return 0;
     }
     let parties = Parties::new(Side::External as u32, space.source, space.target, settings);
-    let (socket, tick) = (parties.target.pair(key.port), tables.tick());
+    let (socket, tick) = (parties.target.pair(&settings.hasher, key.port), tables.tick());
     let line = tables.serving_line(socket);
     if line.is_some_and(|line| line.knows(socket, tick, settings.flow_idle_ticks)) {
         return 0;
@@ -79,7 +79,7 @@ fn note_answer<T: Tables>(space: &Workspace, tables: &mut T) -> u32 {
         return 0;
     }
     let parties = Parties::new(Side::External as u32, space.source, space.target, settings);
-    let (socket, tick) = (parties.target.pair(key.port), tables.tick());
+    let (socket, tick) = (parties.target.pair(&settings.hasher, key.port), tables.tick());
     if let Some(line) = tables.serving_line(socket) {
         line.note(socket, true, 0, tick, settings.flow_idle_ticks);
     }

@@ -9,7 +9,7 @@ use crate::counters::Counter;
 use crate::packet::Packet;
 use crate::parse::addresses;
 use crate::sighting::{Sighting, Workspace};
-use crate::sketch::{Endpoint, Hasher};
+use crate::sketch::Endpoint;
 
 /// Source and target of a contact, hashed once for all that is asked of them.
 #[derive(Clone, Copy)]
@@ -31,7 +31,7 @@ pub(super) struct Parties {
 impl Parties {
     #[inline(always)]
     pub(super) fn new(side: u32, source: Words, target: Words, settings: &Settings) -> Self {
-        let hasher = Hasher::new(settings.seed);
+        let hasher = &settings.hasher;
         // One address of IPv4 is one machine.
         let mask = if source.is_mapped() {
             Settings::prefix(128)

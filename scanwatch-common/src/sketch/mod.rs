@@ -16,6 +16,6 @@ pub use admission::{DoorSet, FirstContact, Knock};
 pub use distinct::{Block, Sketch};
 pub use estimate::Estimate;
 pub use flow::{Flow, FlowLine};
-pub use hash::{Endpoint, Hasher};
+pub use hash::{Endpoint, Hasher, KEY_WORDS};
 pub use index::{IndexLine, Seat};
 pub use port::PortSketch;

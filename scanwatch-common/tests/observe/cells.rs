@@ -198,3 +198,14 @@ fn a_full_side_refuses_cells_and_says_so_while_the_other_goes_on() {
     assert_eq!(world.count(Counter::CellRefused), 15);
     assert_eq!(world.see(&syn([10, 0, 0, 1], SERVER, 139)), [Counter::ProbeSyn, Counter::Novel]);
 }
+
+#[test]
+fn who_begins_while_a_side_is_full_is_counted_from_the_next_epoch_on() {
+    let capacity = Capacity { cells_max: [3, 2], ..Capacity::DEFAULT };
+    let mut world = World::with(Settings { admit: [1, 1], ..Settings::DEFAULT }, capacity);
+    (1..=3).for_each(|host| drop(world.see(&syn([10, 0, 0, host], SERVER, 445))));
+    let probe = |world: &mut World, port| world.see(&syn([10, 0, 0, 99], SERVER, port));
+    assert_eq!(probe(&mut world, 1), [Counter::ProbeSyn, Counter::CellRefused]);
+    world.tables.end_epoch();
+    assert_eq!(probe(&mut world, 2), [Counter::ProbeSyn, Counter::Novel, Counter::CellCreated]);
+}

@@ -209,13 +209,12 @@ fn nothing_of_the_packet_before_stays_in_a_record() {
 }
 
 /// Cells made of nothing but records.
-fn replay(records: &[Novelty], seed: u64) -> HashMap<CellKey, Cell> {
-    let hasher = Hasher::new(seed);
+fn replay(records: &[Novelty], hasher: &Hasher) -> HashMap<CellKey, Cell> {
     let mut cells = HashMap::new();
     for record in records {
         let cell = cells.entry(record.key).or_insert(Cell::EMPTY);
         let target = hasher.endpoint(&record.target);
-        cell.pairs.insert(target.pair(record.target_port));
+        cell.pairs.insert(target.pair(hasher, record.target_port));
         cell.hosts.insert(target.host());
         cell.ports.insert(hasher.port(record.target_port));
         let facts = &mut cell.facts;
@@ -243,7 +242,7 @@ fn the_records_alone_make_the_same_cells() {
     }
     let records = world.records();
     assert_eq!(world.count(Counter::RingLost), 0);
-    let cells = replay(&records, world.tables.settings.seed);
+    let cells = replay(&records, &world.tables.settings.hasher);
     let drained = world.tables.end_epoch();
     assert_eq!(cells.len(), drained.len());
     assert!(records.len() > 1000 && cells.len() > 20);

@@ -23,6 +23,7 @@ use scanwatch_common::observe::Passage;
 use scanwatch_common::parse::{self, Payload};
 use scanwatch_common::sighting::Sighting;
 use std::net::Ipv6Addr;
+use std::sync::LazyLock;
 
 /// The usual source.
 pub const CLIENT: [u8; 4] = [10, 0, 0, 5];
@@ -104,18 +105,22 @@ pub fn fixture(name: impl Into<String>, frame: Vec<u8>, expect: Outcome) -> Fixt
 
 /// Every fixture.
 pub fn all() -> Vec<Fixture> {
-    [
-        link::fixtures(),
-        arp::fixtures(),
-        ipv4::fixtures(),
-        ipv6::fixtures(),
-        tcp::fixtures(),
-        udp::fixtures(),
-        icmp::fixtures(),
-        refusals::fixtures(),
-        whom::fixtures(),
-    ]
-    .concat()
+    // Made once, for making them takes an interpreter longer than all that is asked of them.
+    static ALL: LazyLock<Vec<Fixture>> = LazyLock::new(|| {
+        [
+            link::fixtures(),
+            arp::fixtures(),
+            ipv4::fixtures(),
+            ipv6::fixtures(),
+            tcp::fixtures(),
+            udp::fixtures(),
+            icmp::fixtures(),
+            refusals::fixtures(),
+            whom::fixtures(),
+        ]
+        .concat()
+    });
+    ALL.clone()
 }
 
 /// No contact, for this reason.

@@ -2,7 +2,7 @@
 
 use crate::inputs::SplitMix;
 use proptest::prelude::*;
-use scanwatch_common::abi::DOOR_SETS_EXTERNAL;
+use scanwatch_common::abi::{DOOR_SETS_EXTERNAL, DOOR_SETS_INTERNAL};
 use scanwatch_common::sketch::{DoorSet, Knock};
 use std::collections::HashSet;
 
@@ -180,6 +180,46 @@ fn a_scanner_is_admitted_in_the_midst_of_a_flood() {
         needed.push(admitted_at.expect("a scanner of 200 pairs is admitted"));
     }
     println!("admitted in the midst of a flood after {needed:?} pairs");
+}
+
+/// After how many pairs, 200 at most, a source that nobody knew is admitted inside, where sources with two pairs each have
+/// filled every set, and so many new ones a set, of one pair, come between any two of its own. Sets do not touch each other.
+#[cfg(not(miri))]
+fn needed_where_all_are_full(newcomers_a_set: u64, trial: u64) -> Option<usize> {
+    let mut set = DoorSet::default();
+    (1..=WAYS).for_each(|who| admit(&mut set, source(who), 2));
+    let mut random = SplitMix(trial);
+    (1..=200).find(|_| {
+        // Which of the packets fall into this set is chance.
+        for _ in 0..2 * newcomers_a_set {
+            if random.next() & 1 == 1 {
+                knock(&mut set, source(1000 + (random.next() >> 40)), random.next(), 2);
+            }
+        }
+        knock(&mut set, source(999), random.next(), 2)
+    })
+}
+
+/// 32,768 forged sources inside, of two packets each and some more, fill the doorkeeper: then one place a set is left for
+/// all others.
+#[cfg(not(miri))]
+#[test]
+fn where_all_are_full_a_newcomer_needs_two_pairs_between_which_nobody_else_comes() {
+    let of = |newcomers| {
+        let needed = (0..100).map(|trial| needed_where_all_are_full(newcomers, trial));
+        let mut needed: Vec<usize> = needed.map(|needed| needed.unwrap_or(usize::MAX)).collect();
+        needed.sort_unstable();
+        (needed[50], needed[99])
+    };
+    let (nobody, one, eight) = (of(0), of(1), of(8));
+    println!(
+        "pairs needed, median and most: {nobody:?} alone, {one:?} beside one a set, {eight:?} beside eight a set"
+    );
+    assert!(nobody.1 <= 4, "{nobody:?}");
+    assert!(one.0 <= 8 && one.1 <= 100, "{one:?}");
+    // One packet a set between two probes, at a probe a second, is 4,096 packets a second.
+    assert_eq!(DOOR_SETS_INTERNAL, 4_096);
+    assert!(eight.0 > 100, "{eight:?}");
 }
 
 proptest! {

@@ -41,15 +41,15 @@ impl Walk {
         let start = random.next();
         (0..65_536_u32).map(move |step| match self {
             Self::Hosts => hasher.endpoint(&v4(start, step)).host(),
-            Self::Ports => hasher.endpoint(&v4(start, 0)).pair((start >> 40) as u16 ^ step as u16),
+            Self::Ports => hasher.endpoint(&v4(start, 0)).pair(&hasher, (start >> 40) as u16 ^ step as u16),
             Self::Networks => {
                 let network = u128::from((start | 1 << 61).wrapping_add(u64::from(step))) << 64;
                 hasher.endpoint(&(network | 1).to_be_bytes()).host()
             }
-            Self::Block => {
-                hasher.endpoint(&v4(start, step >> 8)).pair((start >> 40) as u16 ^ (step & 0xff) as u16)
-            }
-            Self::Random => hasher.endpoint(&v4(random.next(), 0)).pair(step as u16),
+            Self::Block => hasher
+                .endpoint(&v4(start, step >> 8))
+                .pair(&hasher, (start >> 40) as u16 ^ (step & 0xff) as u16),
+            Self::Random => hasher.endpoint(&v4(random.next(), 0)).pair(&hasher, step as u16),
         })
     }
 }

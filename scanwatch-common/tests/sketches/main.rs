@@ -2,6 +2,7 @@
 
 #![cfg_attr(miri, allow(dead_code, unused_imports, reason = "statistics are left out there"))]
 
+mod collisions;
 mod door;
 // Statistics of thousands of trials: what is added here, the other tests add in Miri.
 #[cfg(not(miri))]

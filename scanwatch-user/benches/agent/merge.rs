@@ -60,11 +60,11 @@ fn cell(office: &Office, source: u32, number: u32, epoch: u32) -> (CellKey, Cell
     let outcome = if number.is_multiple_of(2) { Outcome::Tried } else { Outcome::Answered };
     let target = |n: u32| if number / 2 < 2 { server(n as u8) } else { site(n) };
     let key = office.key(source, &target(0), contact, outcome);
-    let hasher = Hasher::new(Settings::DEFAULT.seed);
+    let hasher = Hasher::new(Settings::SEED);
     let mut cell = Cell::EMPTY;
     for pair in 0..PAIRS {
         let endpoint = hasher.endpoint(&target(source + epoch * PAIRS + pair));
-        cell.pairs.insert(endpoint.pair(contact.1));
+        cell.pairs.insert(endpoint.pair(&hasher, contact.1));
         cell.hosts.insert(endpoint.host());
         cell.ports.insert(hasher.port(contact.1));
     }

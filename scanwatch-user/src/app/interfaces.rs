@@ -4,7 +4,8 @@ use anyhow::Result;
 
 use crate::engine::Engine;
 use crate::kernel::{
-    Attachment, Kernel, KernelError, Learned, LinkEvent, Mode, default_route_interface, interface_index,
+    Attachment, Claim, Kernel, KernelError, Learned, LinkEvent, Mode, default_route_interface,
+    interface_index,
 };
 use crate::policy::{Hook, Interface, Network, Policy};
 use crate::watch::InterfaceReading;
@@ -13,6 +14,10 @@ use crate::watch::InterfaceReading;
 struct Watched {
     wanted: Interface,
     index: Option<u32>,
+    /// Keeps other agents away meanwhile.
+    claim: Option<Claim>,
+    /// Another name that it has by now, which was said.
+    renamed: Option<String>,
     /// The last failure to attach was logged: it is tried again every epoch, and said once.
     failed: bool,
     /// What this interface's addresses teach.
@@ -38,11 +43,12 @@ impl Interfaces {
         let mut all = Vec::with_capacity(wanted.len());
         let mut unsaid = Vec::with_capacity(wanted.len());
         for wanted in wanted {
-            let attachment = attach(&wanted, kernel).await?;
+            let (attachment, claim) = attach(&wanted, kernel).await?;
             tell(&attachment, engine);
             unsaid.push(attachment.clone());
             let Attachment { index, learned, mode, egress, .. } = attachment;
-            all.push(Watched { wanted, index: Some(index), failed: false, learned, modes: (mode, egress) });
+            let (index, modes) = (Some(index), (mode, egress));
+            all.push(Watched { wanted, index, claim, renamed: None, failed: false, learned, modes });
         }
         Ok(Self { all, unsaid })
     }
@@ -76,6 +82,7 @@ impl Interfaces {
             }
             LinkEvent::Present { index, name } => {
                 // An interface may vanish and come back between two looks: then its index differs.
+                self.named(index, &name);
                 let stale = self.all.iter().find(|w| w.wanted.name == name).and_then(|w| w.index);
                 if let Some(stale) = stale.filter(|stale| *stale != index) {
                     self.gone(stale, kernel, engine);
@@ -89,11 +96,31 @@ impl Interfaces {
         }
     }
 
+    /// Takes note of an interface's name. One that has another by now is watched all the same.
+    fn named(&mut self, index: u32, name: &str) {
+        let Some(watched) = self.all.iter_mut().find(|w| w.index == Some(index)) else { return };
+        let wanted = &watched.wanted.name;
+        let renamed = (name != wanted).then(|| name.to_owned());
+        if renamed != watched.renamed {
+            if let Some(name) = &renamed {
+                tracing::warn!(
+                    "{wanted}: the interface is called {name} now, and is watched on as {wanted} until the next start: name \
+                     it {name} in the configuration"
+                );
+            } else {
+                tracing::info!("{wanted}: the interface has its name again");
+            }
+            watched.renamed = renamed;
+        }
+    }
+
     fn gone(&mut self, index: u32, kernel: &mut Kernel, engine: &mut Engine) {
         if let Some(watched) = self.all.iter_mut().find(|w| w.index == Some(index)) {
             kernel.detach(index);
             engine.set_forwarding(index, &[]);
             watched.index = None;
+            watched.claim = None;
+            watched.renamed = None;
             watched.failed = false;
             tracing::warn!("{}: the interface is gone; waiting for it to come back", watched.wanted.name);
         }
@@ -144,6 +171,7 @@ impl Interfaces {
         for watched in &mut self.all {
             if let Some(index) = watched.index.take() {
                 kernel.detach(index);
+                watched.claim = None;
             }
         }
     }
@@ -152,7 +180,8 @@ impl Interfaces {
 impl Watched {
     async fn attach_again(&mut self, kernel: &mut Kernel, engine: &mut Engine) {
         match attach(&self.wanted, kernel).await {
-            Ok(attachment) => {
+            Ok((attachment, claim)) => {
+                self.claim = claim;
                 self.index = Some(attachment.index);
                 self.failed = false;
                 tell(&attachment, engine);
@@ -198,9 +227,11 @@ fn later(error: &KernelError) -> String {
     }
 }
 
-async fn attach(wanted: &Interface, kernel: &mut Kernel) -> Result<Attachment, KernelError> {
+async fn attach(wanted: &Interface, kernel: &mut Kernel) -> Result<(Attachment, Option<Claim>), KernelError> {
     let index = interface_index(&wanted.name).await?;
-    kernel.attach(&wanted.name, index, wanted.hook).await
+    // Before the first look at the hooks, for what an agent left behind there is removed.
+    let claim = Claim::on(&wanted.name, index).await?;
+    Ok((kernel.attach(&wanted.name, index, wanted.hook).await?, claim))
 }
 
 /// Tells the engine of an interface.

@@ -3,7 +3,9 @@
 //! One task and no locks: the kernel side is read, the engine judges, and the sinks are handed the records, in this order,
 //! at every turn.
 
+mod clock;
 mod confined;
+mod counters;
 mod interfaces;
 mod overview;
 mod places;
@@ -20,20 +22,23 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use scanwatch_common::abi::{EPOCH_S, Novelty, Side};
 use scanwatch_common::counters::Counter;
+use scanwatch_common::sketch::Hasher;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
 use crate::config::ConfigError;
 use crate::engine::{Engine, Losses, Record, TEND, TURN, Timestamp};
-use crate::kernel::{Kernel, LinkWatch, NoveltyRing, Options, WallClock};
+use crate::kernel::{Clocks, Kernel, LinkWatch, NoveltyRing, Options};
 use crate::policy::Policy;
 use crate::sink::Outlets;
-use crate::state::Memory;
+use crate::state::{Memory, key};
 use crate::watch::Listener;
 
 pub use reload::ReloadStatus;
 
+use clock::Clock;
 use confined::Confined;
+use counters::Counters;
 use interfaces::Interfaces;
 use overview::Overview;
 use places::Places;
@@ -102,9 +107,14 @@ pub async fn run(setup: Setup, shutdown: impl Future<Output = ()>) -> Result<End
     let listener = listen.map(Listener::bind).transpose().map_err(anyhow::Error::msg)?;
     // Before the first look at the interfaces, so that none vanishes unseen in between.
     let mut links = LinkWatch::open()?;
-    let mut kernel = Kernel::load(&setup.policy, Options::default())?;
+    let hasher = match &setup.memory {
+        Some(memory) => memory.hasher(),
+        None => key::of_start(),
+    };
+    let hasher = hasher.context("the kernel gives no random numbers for the key of the hashes")?;
+    let mut kernel = Kernel::load(&setup.policy, Options { hasher })?;
     let mut logger = kernel.logger()?;
-    let mut agent = Agent::new(setup, kernel).await?;
+    let mut agent = Agent::new(setup, (kernel, hasher)).await?;
     let (server, mut asks) = overview::serve(listener)?;
     let mut supervisor = Supervisor::from_environment();
     supervisor.ready(agent.status());
@@ -138,7 +148,8 @@ pub async fn run(setup: Setup, shutdown: impl Future<Output = ()>) -> Result<End
     supervisor.stopping();
     // Whoever asks from now on finds nobody, at once.
     drop((asks, server));
-    agent.finish().await
+    // On the heap: it holds all that an agent has.
+    Box::pin(agent.finish()).await
 }
 
 /// Everything that lives while interfaces are watched.
@@ -152,7 +163,8 @@ struct Agent {
     interfaces: Interfaces,
     confined: Confined,
     engine: Engine,
-    clock: WallClock,
+    clock: Clock,
+    counters: Counters,
     sinks: Outlets,
     memory: Option<Memory>,
     quiet: Quiet,
@@ -163,22 +175,27 @@ struct Agent {
 }
 
 impl Agent {
-    async fn new(setup: Setup, mut kernel: Kernel) -> Result<Self> {
+    async fn new(setup: Setup, (mut kernel, hasher): (Kernel, Hasher)) -> Result<Self> {
         let Setup { policy, config, sinks, memory, reread } = setup;
         let policy = Arc::new(policy);
         let rings = [kernel.ring(Side::Internal)?, kernel.ring(Side::External)?];
-        let mut engine = Engine::new(Arc::clone(&policy));
+        let mut engine = Engine::keyed(Arc::clone(&policy), hasher);
         let not_loaded = confined::prepare(&policy, &mut kernel);
         let mut interfaces = Interfaces::open(&policy, &mut kernel, &mut engine).await?;
+        let mut clock = Clock::starting(Clocks::read());
         if let Some(memory) = &memory {
-            memory.recall(&mut engine, now());
+            memory.recall(&mut engine, |ahead| {
+                clock.resume(ahead);
+                clock.read(Clocks::read())
+            });
         }
         let places = Places::of(&policy, config.as_deref(), memory.as_ref().map(Memory::folder));
         // Threads begin with what the one has that starts them: the first of them comes after this.
         let confined = Confined::settle(&policy, places, &interfaces, not_loaded)?;
         let sinks = sinks(&policy).context("the sinks cannot be started")?;
         interfaces.say();
-        let overview = Overview::new(policy.listen.is_some());
+        let began = clock.read(Clocks::read());
+        let overview = Overview::new(policy.listen.is_some(), began);
         Ok(Self {
             config,
             policy,
@@ -189,13 +206,14 @@ impl Agent {
             interfaces,
             confined,
             engine,
-            clock: WallClock::now(),
+            clock,
+            counters: Counters::default(),
             sinks,
             memory,
             quiet: Quiet::new(),
             overview,
             next_turn: Instant::now(),
-            epoch_began: now(),
+            epoch_began: began,
         })
     }
 
@@ -212,18 +230,26 @@ impl Agent {
         self.judge();
     }
 
+    /// The engine's time; the engine is told what became of the wall clock.
+    fn now(&mut self) -> Timestamp {
+        let now = self.clock.read(Clocks::read());
+        self.engine.set_ahead(self.clock.ahead());
+        now
+    }
+
     fn read_rings(&mut self) {
-        let now = now();
+        let now = self.now();
         let Self { rings, engine, clock, .. } = self;
         for ring in rings {
             ring.read(RECORDS_MAX, |novelty: &Novelty| {
-                engine.novelty(now, novelty, Timestamp::from_ns(clock.of(novelty.time_ns)));
+                engine.novelty(now, novelty, clock.of(novelty.time_ns));
             });
         }
     }
 
     fn judge(&mut self) {
-        let records = self.engine.judge(now());
+        let now = self.now();
+        let records = self.engine.judge(now);
         self.publish(records);
     }
 
@@ -238,9 +264,9 @@ impl Agent {
     async fn end_epoch(&mut self) -> Result<()> {
         self.drain()?;
         self.interfaces.retry(&mut self.kernel, &mut self.engine).await;
-        let counters = self.kernel.counters()?;
-        self.quiet.epoch(&counters, &self.engine);
-        self.overview.epoch(&counters);
+        let counters = self.counters.read(&self.kernel);
+        self.quiet.epoch(counters, &self.engine);
+        self.overview.epoch(counters);
         self.judge();
         if let Some(memory) = &mut self.memory {
             memory.epoch(&self.engine, self.sinks.barrier(SPOOLED));
@@ -250,7 +276,6 @@ impl Agent {
 
     fn drain(&mut self) -> Result<()> {
         let began = Instant::now();
-        self.clock = WallClock::now();
         self.kernel.flip()?;
         // What the rings still hold is older than what is drained now.
         self.read_rings();
@@ -259,22 +284,22 @@ impl Agent {
 
     /// Takes what the copy holds that programs wrote to before the last flip. The drain began then.
     fn take_copy(&mut self, began: Instant) -> Result<()> {
-        let epoch_began = std::mem::replace(&mut self.epoch_began, now());
+        let now = self.now();
+        let epoch_began = std::mem::replace(&mut self.epoch_began, now);
         let Self { kernel, engine, clock, .. } = self;
         let mut cells = [0; 2];
         kernel.drain(|drained| {
             cells[drained.side as usize] += 1;
             let facts = &drained.cell.facts;
-            let first = Timestamp::from_ns(clock.of(facts.first_ns));
-            let last = Timestamp::from_ns(clock.of(facts.last_ns()));
+            let (first, last) = (clock.of(facts.first_ns), clock.of(facts.last_ns()));
             engine.cell(drained.side, &drained.key, drained.cell, first, last);
         })?;
         kernel.drain_ports(|key, sketch| engine.port(key, sketch, epoch_began))?;
         self.overview.drained(began, cells);
-        let counters = self.kernel.counters()?;
+        let counters = self.counters.read(&self.kernel);
         self.engine.losses(Losses {
-            ring_lost: total(&counters, Counter::RingLost),
-            cells_refused: total(&counters, Counter::CellRefused),
+            ring_lost: total(counters, Counter::RingLost),
+            cells_refused: total(counters, Counter::CellRefused),
         });
         Ok(())
     }
@@ -294,10 +319,11 @@ impl Agent {
         if let Some(memory) = &mut self.memory {
             memory.finish(&self.engine, self.sinks.barrier(SPOOLED)).await;
         } else {
-            let records = self.engine.finish(now());
+            let now = self.now();
+            let records = self.engine.finish(now);
             self.publish(records);
         }
-        let packets = self.kernel.counters()?;
+        let packets = self.counters.read(&self.kernel).to_vec();
         let lost = self.sinks.close(SINKS_END).await;
         let statistics = FinalStatistics {
             packets: packets.iter().map(|(counter, n)| (counter.name().to_owned(), (*n).into())).collect(),
@@ -317,10 +343,6 @@ async fn readable(rings: &mut [NoveltyRing; 2], next_turn: Instant) -> Result<()
         ready = external.readable() => ready,
     }
     .context("cannot wait for the kernel's records")
-}
-
-fn now() -> Timestamp {
-    Timestamp::from_ns(WallClock::wall_ns())
 }
 
 fn total(counters: &[(Counter, u64)], wanted: Counter) -> u64 {

@@ -7,7 +7,7 @@ use scanwatch_common::abi::Side;
 use scanwatch_common::counters::Counter;
 use tokio::time::Instant;
 
-use super::{Agent, now};
+use super::Agent;
 use crate::engine::{Action, Record, Timestamp};
 use crate::kernel::KernelError;
 use crate::sink::Observer;
@@ -22,6 +22,7 @@ const ENDED_MAX: usize = 256;
 /// The agent's own work.
 #[derive(Debug)]
 pub(super) struct Overview {
+    /// In the engine's time.
     began: Timestamp,
     /// Every counter at the end of the last epoch, and when that was.
     counted: (Vec<(Counter, u64)>, Instant),
@@ -37,9 +38,9 @@ pub(super) struct Overview {
 
 impl Overview {
     /// Nothing done yet. `is_asked` is false where nobody can ask.
-    pub(super) fn new(is_asked: bool) -> Self {
+    pub(super) fn new(is_asked: bool, began: Timestamp) -> Self {
         Self {
-            began: now(),
+            began,
             counted: (Vec::new(), Instant::now()),
             rates: Rates::default(),
             cells: [0; 2],
@@ -87,7 +88,8 @@ pub(super) fn serve(listener: Option<Listener>) -> Result<(Option<Server>, Asks)
 impl Agent {
     /// Answers a question. Whoever asked may be gone.
     pub(super) fn answer(&mut self, ask: Ask) {
-        let now = now();
+        let now = self.now();
+        let wall = self.clock.ahead().wall(now);
         match ask {
             Ask::Reading(to) => {
                 let reading = self.reading(now).map(Box::new);
@@ -96,7 +98,7 @@ impl Agent {
             Ask::Incidents(limit, to) => {
                 let gauges = self.engine.gauges();
                 let _ = to.send(Ok(IncidentsReading {
-                    now,
+                    now: wall,
                     open: self.engine.open_incidents(limit, now),
                     open_total: gauges.incidents_open.iter().flatten().sum(),
                     ended: self.overview.ended.iter().take(limit).cloned().collect(),
@@ -105,7 +107,7 @@ impl Agent {
             Ask::Sources(limit, to) => {
                 let tracked = self.engine.gauges().sources;
                 let busiest = self.engine.busiest_sources(limit, now);
-                let _ = to.send(Ok(SourcesReading { now, tracked, busiest }));
+                let _ = to.send(Ok(SourcesReading { now: wall, tracked, busiest }));
             }
             Ask::Ports(limit, to) => {
                 let _ = to.send(Ok(self.engine.ports_from_outside(limit)));
@@ -121,8 +123,8 @@ impl Agent {
             capacity: u64::from(capacity[side as usize]),
         });
         Ok(Reading {
-            now,
-            began: *began,
+            now: self.clock.ahead().wall(now),
+            began: self.clock.ahead().wall(*began),
             counters: self.kernel.counters()?,
             rates: *rates,
             cells,

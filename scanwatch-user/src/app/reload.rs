@@ -8,9 +8,8 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::places::Places;
-use super::{Agent, RECORDS_MAX, SINKS_END, now};
-use crate::engine::Timestamp;
-use crate::kernel::{Era, Plan, WallClock};
+use super::{Agent, RECORDS_MAX, SINKS_END};
+use crate::kernel::{Era, Plan};
 use crate::policy::Policy;
 use crate::state::Memory;
 
@@ -87,15 +86,14 @@ impl Agent {
 
     fn become_policy(&mut self, policy: Policy, plan: Plan, began: Instant) -> Result<()> {
         let switched = self.kernel.switch(plan)?;
-        self.clock = WallClock::now();
         let mut after = Vec::new();
-        let (now_read, Self { rings, engine, clock, .. }) = (now(), &mut *self);
-        let at = |novelty: &Novelty| Timestamp::from_ns(clock.of(novelty.time_ns));
+        let (now, Self { rings, engine, clock, .. }) = (self.now(), &mut *self);
+        let at = |novelty: &Novelty| clock.of(novelty.time_ns);
         for ring in rings {
             // All that is older is in the ring by now; whoever fills it meanwhile does not hold this up for ever.
             for _ in 0..READINGS_MAX {
                 let read = ring.read(RECORDS_MAX, |novelty| match switched.era_of(novelty) {
-                    Era::Before => engine.novelty(now_read, novelty, at(novelty)),
+                    Era::Before => engine.novelty(now, novelty, at(novelty)),
                     Era::Between => {}
                     Era::After => after.push(*novelty),
                 });
@@ -109,8 +107,8 @@ impl Agent {
         let policy = Arc::new(policy);
         self.engine.set_policy(Arc::clone(&policy));
         for novelty in after {
-            let at = Timestamp::from_ns(self.clock.of(novelty.time_ns));
-            self.engine.novelty(now(), &novelty, at);
+            let (now, at) = (self.now(), self.clock.of(novelty.time_ns));
+            self.engine.novelty(now, &novelty, at);
         }
         self.interfaces.relearn(&self.kernel);
         self.policy = policy;

@@ -1,7 +1,7 @@
 //! The clock: records carry its time.
 
 use super::finding::{Area, Check, Finding};
-use crate::kernel::{WallClock, is_clock_synchronized};
+use crate::kernel::{is_clock_synchronized, wall_ns};
 use std::fs;
 
 const SOURCE: &str = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
@@ -24,7 +24,7 @@ pub(super) struct Facts {
 
 pub(super) fn gather() -> Facts {
     Facts {
-        now_ns: WallClock::wall_ns(),
+        now_ns: wall_ns(),
         is_synchronized: is_clock_synchronized(),
         source: fs::read_to_string(SOURCE).ok().map(|text| text.trim().to_owned()),
     }

@@ -34,7 +34,7 @@ pub struct Context<'a> {
     /// The policy.
     pub policy: &'a Policy,
     /// Makes the hashes of pairs.
-    pub hasher: Hasher,
+    pub hasher: &'a Hasher,
     /// What all sources together show.
     pub world: &'a World,
     /// All sources.

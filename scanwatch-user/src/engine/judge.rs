@@ -40,6 +40,18 @@ impl Engine {
     /// Judges the sources of which something is new, and records what open incidents have become. To be called soon
     /// after something is new, and every few seconds in any case, for incidents end by time alone.
     pub fn judge(&mut self, now: Timestamp) -> Vec<Record> {
+        let events = self.judge_all(now);
+        self.by_wall_clock(events)
+    }
+
+    fn by_wall_clock(&self, mut events: Vec<Record>) -> Vec<Record> {
+        for record in &mut events {
+            record.by_wall_clock(self.ahead);
+        }
+        events
+    }
+
+    fn judge_all(&mut self, now: Timestamp) -> Vec<Record> {
         self.now = now;
         self.began.get_or_insert(now);
         let mut events = Vec::new();
@@ -113,7 +125,7 @@ impl Engine {
         let Some(source) = self.sources.get(&key) else { return };
         let context = Context {
             policy: &self.policy,
-            hasher: self.hasher,
+            hasher: &self.hasher,
             world: &self.world,
             sources: &self.sources,
             now,
@@ -236,7 +248,7 @@ impl Engine {
                 tool: Tool::None,
             })
             .collect();
-        let mut finding = finding.with_hashed(self.hasher, &pairs);
+        let mut finding = finding.with_hashed(&self.hasher, &pairs);
         finding.others = shared.sources.iter().map(|source| ip_of(&source.address)).collect();
         finding.confirmed = shared.sources.iter().all(|source| self.is_confirmed(source, shared));
         finding
@@ -277,7 +289,7 @@ impl Engine {
 
     /// Ends every open incident, after a last verdict on every source that waits for one.
     pub fn finish(&mut self, now: Timestamp) -> Vec<Record> {
-        let mut events = self.judge(now);
+        let mut events = self.judge_all(now);
         let tally = OnceCell::new();
         for (_, key) in std::mem::take(&mut self.due) {
             if let Some(source) = self.sources.get_mut(&key) {
@@ -292,7 +304,7 @@ impl Engine {
         }
         self.finish_ports(now, &mut events);
         events.extend(self.flood.finish(now, self.losses).map(Box::new).map(Record::Flood));
-        events
+        self.by_wall_clock(events)
     }
 
     /// Does something about a source's incidents.
@@ -305,11 +317,12 @@ impl Engine {
     ) {
         let mut desk = Desk {
             policy: &self.policy,
-            hasher: self.hasher,
+            hasher: &self.hasher,
             names: &self.names,
             world: &self.world,
             losses: self.losses,
             now,
+            ahead: self.ahead,
             ledger: &mut self.ledger,
             flood: &mut self.flood,
             events,

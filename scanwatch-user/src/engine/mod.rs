@@ -67,7 +67,7 @@ pub use statistics::{
     PortStatistics, PortsStatistics, ServiceStatistics, SourceStatistics, Statistics,
 };
 pub use threat::{AttackTechnique, attack_techniques};
-pub use time::Timestamp;
+pub use time::{Ahead, Timestamp};
 pub use window::Window;
 
 use std::collections::BTreeSet;
@@ -133,6 +133,8 @@ pub struct Engine {
     watched: BTreeSet<SourceKey>,
     /// The present, as of the last call that told it.
     now: Timestamp,
+    /// What the wall clock says beyond that.
+    ahead: Ahead,
     /// Last time open incidents were looked after.
     tended: Timestamp,
     /// Last time sources were forgotten.
@@ -140,12 +142,18 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine that has seen nothing. Sketches are under the kernel's default seed.
+    /// An engine that has seen nothing, of a data plane whose hashes are the same each time.
     #[must_use]
     pub fn new(policy: Arc<Policy>) -> Self {
+        Self::keyed(policy, Hasher::new(Settings::SEED))
+    }
+
+    /// An engine that has seen nothing, of a data plane that hashes so.
+    #[must_use]
+    pub fn keyed(policy: Arc<Policy>, hasher: Hasher) -> Self {
         Self {
             names: Interfaces::default(),
-            hasher: Hasher::new(Settings::DEFAULT.seed),
+            hasher,
             sources: Sources::new(policy.limits.sources),
             coverage: Coverage::new(&policy),
             world: World::default(),
@@ -160,10 +168,17 @@ impl Engine {
             began: None,
             watched: BTreeSet::new(),
             now: Timestamp::default(),
+            ahead: Ahead::default(),
             tended: Timestamp::default(),
             swept: Timestamp::default(),
             policy,
         }
+    }
+
+    /// Sets how far the wall clock is ahead of the time that this engine is given: what it says from now on, and the hours of
+    /// roles, are by the wall clock; what it counts, and when incidents end, are not.
+    pub const fn set_ahead(&mut self, ahead: Ahead) {
+        self.ahead = ahead;
     }
 
     /// Sets the name of an interface.
@@ -185,7 +200,13 @@ impl Engine {
         let key = &novelty.key;
         let (Some(technique), Some(outcome)) = (key.technique(), key.outcome()) else { return };
         let side = if novelty.side == Side::Internal as u8 { Side::Internal } else { Side::External };
-        let sighting = Sighting { side, key, address: &novelty.source, contact: (technique, outcome), at };
+        let sighting = Sighting {
+            side,
+            key,
+            address: &novelty.source,
+            contact: (technique, outcome),
+            wall: self.ahead.wall(at),
+        };
         let who = self.hasher.endpoint(&key.source).host();
         let Some((source, id)) = sighting.place(&mut self.sources, &self.policy, &mut self.ledger, who)
         else {
@@ -202,7 +223,7 @@ impl Engine {
             length: novelty.length,
             tool: if outcome == Outcome::Tried { Tool::of(technique, novelty) } else { Tool::None },
             role: id.role,
-            element: Element::of(self.hasher, &novelty.target, novelty.target_port),
+            element: Element::of(&self.hasher, &novelty.target, novelty.target_port),
         };
         self.world.note(novelty, source.profile.key, (technique, outcome), at);
         let is_completed = source.profile.proof.note(novelty, &probe, outcome);
@@ -238,7 +259,13 @@ impl Engine {
         if matches!(outcome, Outcome::Refused | Outcome::Continued) {
             return;
         }
-        let sighting = Sighting { side, key, address: &key.source, contact: (technique, outcome), at: first };
+        let sighting = Sighting {
+            side,
+            key,
+            address: &key.source,
+            contact: (technique, outcome),
+            wall: self.ahead.wall(first),
+        };
         let who = self.hasher.endpoint(&key.source).host();
         let Some((source, id)) = sighting.place(&mut self.sources, &self.policy, &mut self.ledger, who)
         else {
@@ -295,7 +322,8 @@ struct Sighting<'a> {
     /// Source in full where it is known, before any cut.
     address: &'a Address,
     contact: (Technique, Outcome),
-    at: Timestamp,
+    /// When it was, by the wall clock: roles have hours.
+    wall: Timestamp,
 }
 
 impl Sighting<'_> {
@@ -317,7 +345,7 @@ impl Sighting<'_> {
         let source = sources.get_or_insert(source_key, self.side, make, evicted)?;
         let CellKey { zone, service, bucket, .. } = *self.key;
         let (technique, outcome) = self.contact;
-        let role = covering(policy, &source.profile.roles, self.at, technique, zone, service);
+        let role = covering(policy, &source.profile.roles, self.wall, technique, zone, service);
         ledger.saw(source.direction(zone), service, who);
         Some((source, CellId { technique, service, bucket, zone, role, outcome }))
     }

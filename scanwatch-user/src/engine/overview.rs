@@ -139,7 +139,7 @@ impl Engine {
     #[must_use]
     pub fn open_incidents(&self, limit: usize, now: Timestamp) -> Vec<IncidentView> {
         let Self { policy, names, world, losses, .. } = self;
-        let scene = Scene { policy, names, world, losses: *losses, now };
+        let scene = Scene { policy, names, world, losses: *losses, now, ahead: self.ahead };
         let sources = self.watched.iter().filter_map(|key| self.sources.get(key));
         let all = sources.flat_map(|source| source.incidents.iter().map(move |incident| (source, incident)));
         let rank = |incident: &Incident| (incident.treatment == Treatment::Alert, incident.grew, incident.id);
@@ -154,7 +154,11 @@ impl Engine {
         let rank = |view: &IncidentView| {
             (view.treatment == Treatment::Alert, view.snapshot.grew, view.snapshot.incident)
         };
-        most(views.map(|view| (rank(&view), view)), limit)
+        let mut views = most(views.map(|view| (rank(&view), view)), limit);
+        for view in &mut views {
+            view.snapshot.by_wall_clock(self.ahead);
+        }
+        views
     }
 
     /// What outsiders try, so many ports in each list.
@@ -179,8 +183,8 @@ impl Engine {
             interface: self.names.name(profile.interface).map(str::to_owned),
             windows: Window::ALL.map(|window| self.window_view(&rolled, window, now)),
             services: services(&self.policy, &rolled),
-            first: source.cells.iter().map(|cell| cell.first).min().unwrap_or(source.last),
-            last: source.last,
+            first: self.ahead.wall(source.cells.iter().map(|cell| cell.first).min().unwrap_or(source.last)),
+            last: self.ahead.wall(source.last),
             incidents: source.incidents.iter().map(|incident| incident.id).collect(),
         }
     }

@@ -25,9 +25,9 @@ pub struct Element {
 impl Element {
     /// The hashes of a target and a port.
     #[must_use]
-    pub fn of(hasher: Hasher, target: &Address, port: u16) -> Self {
+    pub fn of(hasher: &Hasher, target: &Address, port: u16) -> Self {
         let endpoint = hasher.endpoint(target);
-        Self { pair: endpoint.pair(port), host: endpoint.host(), port: hasher.port(port) }
+        Self { pair: endpoint.pair(hasher, port), host: endpoint.host(), port: hasher.port(port) }
     }
 }
 

@@ -10,7 +10,7 @@ use super::flood::FloodEvent;
 use super::incident::{IncidentId, Target};
 use super::scan::{Kind, Techniques, technique_name};
 use super::severity::{RoleVerdict, Severity};
-use super::time::Timestamp;
+use super::time::{Ahead, Timestamp};
 use crate::policy::Direction;
 
 /// What happened to an incident.
@@ -62,6 +62,18 @@ impl Record {
         match self {
             Self::Incident(event) => Some(event),
             Self::Flood(_) => None,
+        }
+    }
+
+    /// Tells its times by the wall clock.
+    pub(super) fn by_wall_clock(&mut self, ahead: Ahead) {
+        match self {
+            Self::Incident(event) => event.snapshot.by_wall_clock(ahead),
+            Self::Flood(event) => {
+                event.at = ahead.wall(event.at);
+                event.first = ahead.wall(event.first);
+                event.last = ahead.wall(event.last);
+            }
         }
     }
 }
@@ -213,6 +225,14 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// Tells its times by the wall clock.
+    pub(super) const fn by_wall_clock(&mut self, ahead: Ahead) {
+        self.at = ahead.wall(self.at);
+        self.first = ahead.wall(self.first);
+        self.last = ahead.wall(self.last);
+        self.grew = ahead.wall(self.grew);
+    }
+
     /// The one source; `None` where many share the scan.
     #[must_use]
     pub fn source(&self) -> Option<&Scanner> {

@@ -1,9 +1,10 @@
 //! From the numbers of one policy to those of another: zones, service groups and roles are numbered in the order of the
 //! configuration, and what is remembered bears these numbers.
 //!
-//! What is still there by name has that one's number. A zone that is not is the one that now holds its first network, and
-//! else the internet; a service group that is not is the one that now holds its first port, and else no group. What a role
-//! that is gone covered is forgotten, for nobody asked whether it was a scan.
+//! What is still there by name has that one's number. A zone that is not is the one that now holds a network of it; where it
+//! was divided, the first that lies within it, for what was inside is not the internet; and else the internet. A service group
+//! that is not is the one that now holds its first port, and else no group. What a role that is gone covered is forgotten, for
+//! nobody asked whether it was a scan.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -60,8 +61,17 @@ impl Renumber {
         let groups = policy.service_table();
         let zones = before.zones.iter().map(|zone| {
             let by_name = policy.zones.iter().position(|known| known.name == zone.name);
-            let by_network = || zone.networks.first().map(|first| after.zone_of(&first.mapped().0));
-            by_name.map(|index| index as ZoneId + 1).or_else(by_network).unwrap_or(INTERNET)
+            let by_network = || {
+                let mut now = zone.networks.iter().map(|network| after.zone_of(&network.mapped().0));
+                now.find(|now| *now != INTERNET)
+            };
+            let by_part = || {
+                let is_within =
+                    |part: &Network| zone.networks.iter().any(|whole| whole.contains(part.address));
+                policy.zones.iter().position(|now| now.networks.iter().any(is_within))
+            };
+            let numbered = |index| index as ZoneId + 1;
+            by_name.map(numbered).or_else(by_network).or_else(|| by_part().map(numbered)).unwrap_or(INTERNET)
         });
         let services = before.services.iter().map(|service| {
             let by_name = policy.services.iter().position(|known| known.name == service.name);

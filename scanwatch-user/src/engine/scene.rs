@@ -14,7 +14,7 @@ use super::role::left_behind;
 use super::scan::{Kind, Lane, Techniques};
 use super::severity::{RoleVerdict, Weight};
 use super::source::Profile;
-use super::time::Timestamp;
+use super::time::{Ahead, Timestamp};
 use super::world::World;
 use crate::policy::{OTHER, Policy};
 
@@ -31,6 +31,8 @@ pub struct Scene<'a> {
     pub losses: Losses,
     /// The moment.
     pub now: Timestamp,
+    /// What the wall clock says beyond it.
+    pub ahead: Ahead,
 }
 
 impl Scene<'_> {
@@ -118,7 +120,9 @@ impl Scene<'_> {
     fn role(&self, profile: &Profile, incident: &Incident) -> Option<RoleNote> {
         let (id, verdict) = match incident.scope.budget {
             Some(id) => (id, RoleVerdict::OverBudget),
-            None => (left_behind(self.policy, &profile.roles, self.now)?, RoleVerdict::Outside),
+            None => {
+                (left_behind(self.policy, &profile.roles, self.ahead.wall(self.now))?, RoleVerdict::Outside)
+            }
         };
         Some(RoleNote { name: id.of(self.policy)?.name.clone(), verdict })
     }

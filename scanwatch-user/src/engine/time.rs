@@ -1,4 +1,7 @@
 //! Points in time as the engine is given them; it has no clock of its own.
+//!
+//! The engine's time never steps. What it says outwards, and what hours of the day mean to roles, is by the wall clock, which
+//! may have been set since: [`Ahead`] is between the two.
 
 use std::time::Duration;
 
@@ -44,5 +47,29 @@ impl Timestamp {
     #[must_use]
     pub const fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(duration.as_nanos() as u64))
+    }
+}
+
+/// How far the wall clock is ahead of the engine's time, nanoseconds; below zero it is behind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ahead(i64);
+
+impl Ahead {
+    /// So many nanoseconds ahead.
+    #[must_use]
+    pub const fn from_ns(ns: i64) -> Self {
+        Self(ns)
+    }
+
+    /// Nanoseconds.
+    #[must_use]
+    pub const fn as_ns(self) -> i64 {
+        self.0
+    }
+
+    /// A moment of the engine's time by the wall clock as it is set now.
+    #[must_use]
+    pub const fn wall(self, at: Timestamp) -> Timestamp {
+        Timestamp(at.0.saturating_add_signed(self.0))
     }
 }

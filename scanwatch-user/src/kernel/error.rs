@@ -61,6 +61,23 @@ pub enum KernelError {
         /// Who holds it.
         holder: String,
     },
+    /// Another scanwatch watches the interface.
+    #[error("{interface} is watched already, by {holder}: end that scanwatch, or watch another interface")]
+    Watched {
+        /// Interface.
+        interface: String,
+        /// Who watches it.
+        holder: String,
+    },
+    /// The kernel, or the control group this process is in, has no memory left.
+    #[error(
+        "there is not enough memory to {0}: the tables of the default configuration take up to 96 MiB; raise the control \
+         group's limit (MemoryMax=), free memory, or set fewer cells in [limits]"
+    )]
+    NoMemory(&'static str),
+    /// No more files may be opened.
+    #[error("no descriptor is left to {0}: raise the limit on open files (LimitNOFILE=)")]
+    NoDescriptor(&'static str),
     /// More networks are inside than the kernel's table of zones was made for.
     #[error(
         "{networks} networks are inside, by configuration and by the addresses of watched interfaces, and at most {max} \
@@ -146,6 +163,8 @@ impl KernelError {
                 Self::Rights(what)
             }
             Some(libc::ENOSYS) => Self::NoBpf,
+            Some(libc::ENOMEM) => Self::NoMemory(what),
+            Some(libc::EMFILE | libc::ENFILE) => Self::NoDescriptor(what),
             _ => Self::Refused { what, detail: chain(error) },
         }
     }
@@ -215,6 +234,8 @@ mod tests {
             "this kernel has no BPF system call: use a kernel built with CONFIG_BPF_SYSCALL=y"
         );
         assert!(said(libc::EPERM).contains("CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON"));
+        assert!(said(libc::ENOMEM).starts_with("there is not enough memory to load the kernel programs: "));
+        assert!(said(libc::EMFILE).ends_with("raise the limit on open files (LimitNOFILE=)"));
         assert!(said(libc::EINVAL).starts_with("the kernel refused to load the kernel programs: "));
     }
 }

@@ -7,6 +7,7 @@
 
 mod arena;
 mod attach;
+mod claim;
 mod clock;
 mod confine;
 mod device;
@@ -37,7 +38,8 @@ mod zones;
 
 pub use arena::DrainedCell;
 pub use attach::{Attachment, Mode, TCX};
-pub use clock::WallClock;
+pub use claim::Claim;
+pub use clock::{Clocks, wall_ns};
 pub use confine::{CannotGiveUp, harden, keep_none, keep_only};
 pub use device::Device;
 pub use disk::{Room, may_write, room, user};

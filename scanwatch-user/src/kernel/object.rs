@@ -11,7 +11,7 @@ use aya_log::EbpfLogger;
 use scanwatch_common::abi::{Control, KeyedCell, ServiceTable, Settings, Side, VERSION};
 use scanwatch_common::counters::Counter;
 use scanwatch_common::ports::PortKey;
-use scanwatch_common::sketch::PortSketch;
+use scanwatch_common::sketch::{Hasher, PortSketch};
 
 use super::arena::{Arena, DrainedCell};
 use super::attach::{EGRESS_PROGRAM, Hold, TC_PROGRAM, running};
@@ -34,10 +34,17 @@ pub const KERNEL_MIN: (u8, u8) = (6, 1);
 const INGRESS_IFINDEX_AT: usize = 36;
 
 /// How to load.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Seed of every hash.
-    pub seed: Option<u64>,
+    /// Makes every hash.
+    pub hasher: Hasher,
+}
+
+/// Hashes that are the same each time; what is to hold against attackers has a key of its own.
+impl Default for Options {
+    fn default() -> Self {
+        Self { hasher: Settings::DEFAULT.hasher }
+    }
 }
 
 /// The loaded object and what is attached of it.
@@ -72,7 +79,7 @@ impl Kernel {
         options: Options,
     ) -> Result<Self, KernelError> {
         check_version(running())?;
-        let settings = Settings { seed: options.seed.unwrap_or(Settings::SEED), ..policy.settings() };
+        let settings = Settings { hasher: options.hasher, ..policy.settings() };
         let mut loader = EbpfLoader::new();
         Arena::size(&mut loader, &settings);
         let room = Room::beside(policy.zone_prefixes().len())?;

@@ -32,7 +32,7 @@ plain! {
     Novelty: 8 + 24 + 2 * 16 + 3 * 4 + 5 * 2 + 2 + 6 + 2,
     PortPage: 128 * 32,
     ServiceTable: 2 * 65_536,
-    Settings: 8 + 4 + 2 + 2 + 2 * 16 + 2 * 4 + 2 * 4,
+    Settings: 16 * 8 + 4 + 2 + 2 + 2 * 16 + 2 * 4 + 2 * 4,
     ZoneNode: 512,
     ZonePath: 64,
 }

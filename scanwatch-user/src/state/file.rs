@@ -13,9 +13,7 @@ use serde::{Deserialize, Serialize};
 /// What such a file is called in its first line.
 const KIND: &str = "scanwatch state";
 /// Version of what it holds: changed where what was written before can no longer be read.
-const VERSION: u32 = 1;
-/// It names hosts.
-const MODE: u32 = 0o640;
+const VERSION: u32 = 2;
 
 /// The first line.
 #[derive(Debug, Serialize, Deserialize)]
@@ -36,13 +34,16 @@ pub enum Unreadable {
     /// It is something else, or damaged.
     #[error("{0}")]
     Damaged(String),
+    /// What it counts cannot be merged with what is counted now.
+    #[error("what it counts was hashed under another key")]
+    OtherKey,
     /// It is of another version.
     #[error("it is of version {0}, and this scanwatch reads version {VERSION}")]
     Version(u32),
 }
 
-/// Writes a file of what was at a time, and returns once it is on disk.
-pub fn write(folder: &Path, name: &str, at_ns: u64, body: &[u8]) -> io::Result<()> {
+/// Writes a file of what was at a time, with these rights, and returns once it is on disk.
+pub fn write(folder: &Path, (name, mode): (&str, u32), at_ns: u64, body: &[u8]) -> io::Result<()> {
     let header = Header { kind: KIND.to_owned(), version: VERSION, at_ns, crc32: crc32fast::hash(body) };
     let beside = folder.join(format!("{name}.new"));
     // Never through a link, and never with the rights of a file that somebody left there.
@@ -50,7 +51,7 @@ pub fn write(folder: &Path, name: &str, at_ns: u64, body: &[u8]) -> io::Result<(
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(MODE).open(&beside)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside)?;
     let mut line = serde_json::to_vec(&header)?;
     line.push(b'\n');
     file.write_all(&line)?;
@@ -84,17 +85,28 @@ pub fn read(path: &Path) -> Result<(u64, Vec<u8>), Unreadable> {
     Ok((header.at_ns, bytes))
 }
 
+/// Gives a file that is not believed another name, and says what became of it.
+pub fn put_aside(path: &Path) -> String {
+    let aside = path.with_extension("bad");
+    match fs::rename(path, &aside) {
+        Ok(()) => format!("it is now {}", aside.display()),
+        Err(error) => format!("it cannot be renamed ({error})"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     use super::*;
 
+    const MODE: u32 = 0o640;
+
     #[test]
     fn what_was_written_last_is_read_and_nothing_else_is_left() {
         let folder = tempfile::tempdir().unwrap();
         for body in [&b"{\"first\":1}"[..], b"{}", b""] {
-            write(folder.path(), "a.json", 7, body).unwrap();
+            write(folder.path(), ("a.json", MODE), 7, body).unwrap();
             assert_eq!(read(&folder.path().join("a.json")).unwrap(), (7, body.to_vec()));
         }
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
@@ -108,7 +120,7 @@ mod tests {
         let other = folder.path().join("other");
         fs::write(&other, "precious").unwrap();
         symlink(&other, folder.path().join("a.json.new")).unwrap();
-        write(folder.path(), "a.json", 7, b"{}").unwrap();
+        write(folder.path(), ("a.json", MODE), 7, b"{}").unwrap();
         assert_eq!(fs::read_to_string(&other).unwrap(), "precious");
     }
 
@@ -116,7 +128,7 @@ mod tests {
     fn every_damage_is_noticed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.json");
-        write(folder.path(), "a.json", 7, b"{\"sources\":[]}").unwrap();
+        write(folder.path(), ("a.json", MODE), 7, b"{\"sources\":[]}").unwrap();
         let whole = fs::read(&path).unwrap();
         for cut in 0..whole.len() - 1 {
             fs::write(&path, &whole[..cut]).unwrap();
@@ -137,6 +149,6 @@ mod tests {
         let path = folder.path().join("a.json");
         fs::write(&path, "{\"kind\":\"scanwatch state\",\"version\":9,\"at_ns\":0,\"crc32\":0}\n\n").unwrap();
         let error = read(&path).unwrap_err();
-        assert_eq!(error.to_string(), "it is of version 9, and this scanwatch reads version 1");
+        assert_eq!(error.to_string(), "it is of version 9, and this scanwatch reads version 2");
     }
 }

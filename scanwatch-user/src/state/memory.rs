@@ -2,18 +2,21 @@
 //! there is every ten minutes and at the end.
 
 use std::future::Future;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::{fs, io};
 
 use scanwatch_common::abi::EPOCH_S;
+use scanwatch_common::sketch::Hasher;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::StateDirectory;
 use super::file::{self, Unreadable};
-use crate::engine::{Engine, EngineState, Extent, Timestamp};
+use super::{StateDirectory, key};
+use crate::engine::{Ahead, Engine, EngineState, Extent, Timestamp};
 
+/// It names hosts.
+const MODE: u32 = 0o640;
 /// Epochs between two times that everything is written.
 const EVERYTHING_EPOCHS: u32 = 600 / EPOCH_S;
 
@@ -43,20 +46,28 @@ impl Memory {
         Self { directory, writing: None, written: Arc::default(), is_failing: Arc::default(), epochs: 0 }
     }
 
+    /// Makes the hashes that what is kept was counted by, and is to go on to be.
+    pub fn hasher(&self) -> io::Result<Hasher> {
+        key::kept_in(self.directory.path())
+    }
+
     /// The directory.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.directory.path()
     }
 
-    /// Lets an engine that has seen nothing take up what was written last. What cannot be read is put aside, and said.
-    pub fn recall(&self, engine: &mut Engine, now: Timestamp) {
-        let read = |extent| read(self.directory.path(), name(extent));
+    /// Lets an engine that has seen nothing take up what was written last. `resume` is told how far the wall clock was ahead of
+    /// the time in which it was written, and gives the present in that time. What cannot be read is put aside, and said.
+    pub fn recall(&self, engine: &mut Engine, resume: impl FnOnce(Ahead) -> Timestamp) {
+        let read = |extent| read(self.directory.path(), name(extent), engine);
         let everything = read(Extent::Everything);
         // What is open in the file of everything is older, or as old.
         let is_newer = |open: &EngineState| everything.as_ref().is_none_or(|all| all.at() <= open.at());
         let open = read(Extent::Open).filter(is_newer);
         let Some(latest) = open.as_ref().or(everything.as_ref()) else { return };
+        let now = resume(latest.ahead());
+        engine.set_ahead(latest.ahead());
         let (incidents, away) = (latest.incidents(), now.since(latest.at()));
         for state in everything.into_iter().chain(open) {
             engine.restore(state, now);
@@ -127,33 +138,50 @@ fn write(folder: &Path, extent: Extent, state: &EngineState, written: &AtomicU32
     if extent == Extent::Open && written.swap(checksum, Ordering::Relaxed) == checksum {
         return Ok(());
     }
-    file::write(folder, name(extent), state.at().as_ns(), &body).inspect_err(|_| {
+    file::write(folder, (name(extent), MODE), state.at().as_ns(), &body).inspect_err(|_| {
         written.store(0, Ordering::Relaxed);
     })
 }
 
 /// The state in a file; `None` where there is none.
-fn read(folder: &Path, name: &str) -> Option<EngineState> {
+fn read(folder: &Path, name: &str, engine: &Engine) -> Option<EngineState> {
     let path = folder.join(name);
     let parse = |(at_ns, body): (u64, Vec<u8>)| {
         let state: EngineState =
             serde_json::from_slice(&body).map_err(|error| Unreadable::Damaged(error.to_string()))?;
-        Ok(state.as_of(Timestamp::from_ns(at_ns)))
+        let state = state.as_of(Timestamp::from_ns(at_ns));
+        if engine.can_take_up(&state) { Ok(state) } else { Err(Unreadable::OtherKey) }
     };
     match file::read(&path).and_then(parse) {
         Ok(state) => Some(state),
         Err(Unreadable::Io(error)) if error.kind() == io::ErrorKind::NotFound => None,
         Err(why) => {
-            let aside: PathBuf = path.with_extension("bad");
-            let done = match fs::rename(&path, &aside) {
-                Ok(()) => format!("it is now {}", aside.display()),
-                Err(error) => format!("it cannot be renamed ({error})"),
-            };
+            let done = file::put_aside(&path);
             tracing::error!(
                 "{}: what was known before cannot be taken up: {why}; {done}, and scanwatch begins without it",
                 path.display()
             );
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Policy;
+
+    #[test]
+    fn what_was_counted_under_another_key_is_put_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = |seed| Engine::keyed(Arc::new(Policy::default()), Hasher::new(seed));
+        let (one, other) = (engine(1), engine(2));
+        let all = one.state(Extent::Everything);
+        write(folder.path(), Extent::Everything, &all, &AtomicU32::default()).unwrap();
+        let file = name(Extent::Everything);
+        assert!(read(folder.path(), file, &one).is_some());
+        assert!(read(folder.path(), file, &other).is_none());
+        assert!(folder.path().join(file).with_extension("bad").exists());
+        assert!(!folder.path().join(file).exists());
     }
 }

@@ -1,10 +1,11 @@
 //! What outlives the process: a directory of this agent's own.
 //!
-//! It holds what the engine remembers, in `incidents.json` and `memory.json`, and the spools of the sinks, in `spool/`,
-//! each in a folder of its name. Two agents never share one.
+//! It holds what the engine remembers, in `incidents.json` and `memory.json`, the key of the hashes, in `hash-key`, and
+//! the spools of the sinks, in `spool/`, each in a folder of its name. Two agents never share one.
 
 mod directory;
 mod file;
+pub mod key;
 mod memory;
 
 pub use directory::{LOCK, StateDirectory, StateError, in_use_by};

@@ -21,7 +21,7 @@ fn status(address: SocketAddr, request: &str) -> u16 {
 fn heads_of_requests_are_bounded_in_length_and_in_number_of_headers() {
     let (_server, address) = serving(well);
     let with_headers = |count: usize| {
-        let headers = "X-Another: 1\r\n".repeat(count);
+        let headers = "X-More: 1\r\n".repeat(count);
         format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n")
     };
     assert_eq!(status(address, &with_headers(60)), 200);

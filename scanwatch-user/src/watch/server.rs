@@ -86,25 +86,29 @@ async fn accept(listener: &Listener, router: Router) {
 }
 
 async fn accept_tcp(socket: &TcpListener, slots: &Arc<Semaphore>, router: &Router) -> io::Error {
+    let mut breath = Breath::default();
     loop {
         let Ok(slot) = Arc::clone(slots).acquire_owned().await else { return closed() };
         match socket.accept().await {
             Ok((stream, _)) => {
+                breath.is_back();
                 tokio::spawn(serve(stream, router.clone(), slot));
             }
-            Err(error) => breathe(&error).await,
+            Err(error) => breath.take(&error).await,
         }
     }
 }
 
 async fn accept_unix(socket: &UnixListener, slots: &Arc<Semaphore>, router: &Router) -> io::Error {
+    let mut breath = Breath::default();
     loop {
         let Ok(slot) = Arc::clone(slots).acquire_owned().await else { return closed() };
         match socket.accept().await {
             Ok((stream, _)) => {
+                breath.is_back();
                 tokio::spawn(serve(stream, router.clone(), slot));
             }
-            Err(error) => breathe(&error).await,
+            Err(error) => breath.take(&error).await,
         }
     }
 }
@@ -113,9 +117,33 @@ fn closed() -> io::Error {
     io::Error::other("nobody counts connections any more")
 }
 
-async fn breathe(error: &io::Error) {
-    tracing::debug!("a connection was not accepted: {error}");
-    tokio::time::sleep(BREATHER).await;
+/// A pause where no connection can be accepted.
+#[derive(Debug, Default)]
+struct Breath {
+    /// It was said that none can.
+    is_short: bool,
+}
+
+impl Breath {
+    /// Waits a moment. Who connected and went away before is no trouble; anything else is said once.
+    async fn take(&mut self, error: &io::Error) {
+        if error.kind() == io::ErrorKind::ConnectionAborted {
+            return;
+        }
+        if !std::mem::replace(&mut self.is_short, true) {
+            tracing::warn!(
+                "connections wait, for none can be accepted: {error}; raise the limit on open files (LimitNOFILE=)"
+            );
+        }
+        tokio::time::sleep(BREATHER).await;
+    }
+
+    /// One was accepted.
+    fn is_back(&mut self) {
+        if std::mem::take(&mut self.is_short) {
+            tracing::info!("connections are accepted again");
+        }
+    }
 }
 
 /// Answers one request.

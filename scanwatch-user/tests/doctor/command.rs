@@ -97,7 +97,9 @@ fn the_table_has_a_line_for_each_finding_and_no_colours_in_a_file() {
     let desk = Desk::new();
     let report = desk.examine("");
     let state = desk.path("state");
-    let output = doctor().args(["--interface", "lo", "--state-dir"]).arg(state).output().unwrap();
+    let mut command = doctor();
+    command.args(["--interface", "lo", "--state-dir"]).arg(state);
+    let output = command.arg("--config").arg(desk.path("scanwatch.toml")).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     let begins = |line: &&str| {
         ["ok ", "note ", "warning ", "problem "].iter().any(|verdict| line.starts_with(verdict))

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use scanwatch::host_tables::HostTables;
 use scanwatch::kernel::{DrainedCell, Kernel, Mode};
 use scanwatch::policy::Policy;
-use scanwatch_common::abi::{Cell, CellKey, Outcome, Side, Technique};
+use scanwatch_common::abi::{Cell, CellKey, Outcome, Settings, Side, Technique};
 use scanwatch_common::counters::Counter;
 use scanwatch_common::observe::{Passage, observe};
 use scanwatch_common::ports::{PortKey, Ports};
@@ -249,7 +249,7 @@ fn flip_while_sending(
 }
 
 fn host_after(policy: &Policy, frames: &[Vec<u8>]) -> HostTables {
-    let mut host = host_tables(policy, None);
+    let mut host = host_tables(policy, Settings::DEFAULT.hasher);
     for frame in frames {
         observe(&frame[..], LOOPBACK, Passage::IN, &mut host);
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use scanwatch::kernel::{DrainedCell, Mode};
-use scanwatch_common::abi::{Cell, CellFacts, CellKey, Novelty, Side};
+use scanwatch_common::abi::{Cell, CellFacts, CellKey, Novelty, Settings, Side};
 use scanwatch_common::counters::Counter;
 use scanwatch_common::observe::{Passage, observe};
 
@@ -136,7 +136,7 @@ fn total(counters: &[(Counter, u64)]) -> u64 {
 }
 
 fn left_on_host(interface: u32, frames: &[Vec<u8>]) -> Left {
-    let mut host = host_tables(&admitting(), None);
+    let mut host = host_tables(&admitting(), Settings::DEFAULT.hasher);
     for frame in frames {
         observe(&frame[..], interface, Passage::IN, &mut host);
     }

@@ -28,6 +28,7 @@ use scanwatch_common::abi::Settings;
 use scanwatch_common::classify::tcp_flags::RST;
 use scanwatch_common::counters::Counter;
 use scanwatch_common::observe::{Passage, observe};
+use scanwatch_common::sketch::Hasher;
 use support::{LOOPBACK, admitting, host_tables, policy, require_root};
 use twins::{FRAME_MIN, Hook, Twins};
 
@@ -93,7 +94,7 @@ async fn every_fixture_cut_at_every_byte_leaves_the_same_behind() {
 fn the_kernel_refuses_frames_without_a_whole_ethernet_header_which_the_host_counts_as_truncated() {
     require_root();
     let mut kernel = Kernel::load(&policy(), Options::default()).expect("the programs are loaded");
-    let mut host = host_tables(&policy(), None);
+    let mut host = host_tables(&policy(), Settings::DEFAULT.hasher);
     for length in 1..FRAME_MIN {
         let frame = vec![0x08; length];
         kernel.run(&frame).expect_err("a frame shorter than its header");
@@ -156,7 +157,7 @@ async fn other_settings_mean_the_same_to_both() {
     for (internal, external) in [(64, 48), (1, 127), (72, 128)] {
         policy.limits.source_prefix_v6_internal = internal;
         policy.limits.source_prefix_v6_external = external;
-        let mut twins = Twins::seeded(&policy, Hook::Xdp, Some(Settings::SEED ^ u64::from(external)));
+        let mut twins = Twins::hashing(&policy, Hook::Xdp, Hasher::new(u64::from(external)));
         let mut mixture = Mixture::new(u64::from(internal));
         for _ in 0..1_500 {
             twins.see(&mixture.next_frame());

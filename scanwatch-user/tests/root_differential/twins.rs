@@ -6,11 +6,11 @@ use std::net::IpAddr;
 use scanwatch::host_tables::HostTables;
 use scanwatch::kernel::{Kernel, NoveltyRing, Options};
 use scanwatch::policy::Policy;
-use scanwatch_common::abi::{Cell, CellKey, Novelty, Side};
+use scanwatch_common::abi::{Cell, CellKey, Novelty, Settings, Side};
 use scanwatch_common::counters::Counter;
 use scanwatch_common::observe::{Passage, observe};
 use scanwatch_common::ports::PortKey;
-use scanwatch_common::sketch::PortSketch;
+use scanwatch_common::sketch::{Hasher, PortSketch};
 
 use crate::support::{LOOPBACK, host_tables, require_root};
 
@@ -62,15 +62,15 @@ pub struct Twins {
 impl Twins {
     /// Two sides under this policy that have seen nothing.
     pub fn new(policy: &Policy, hook: Hook) -> Self {
-        Self::seeded(policy, hook, None)
+        Self::hashing(policy, hook, Settings::DEFAULT.hasher)
     }
 
-    /// The same with a seed for every hash.
-    pub fn seeded(policy: &Policy, hook: Hook, seed: Option<u64>) -> Self {
+    /// The same with other hashes.
+    pub fn hashing(policy: &Policy, hook: Hook, hasher: Hasher) -> Self {
         require_root();
-        let kernel = Kernel::load(policy, Options { seed }).expect("the programs are loaded");
+        let kernel = Kernel::load(policy, Options { hasher }).expect("the programs are loaded");
         let rings = [Side::Internal, Side::External].map(|side| kernel.ring(side).expect("a ring"));
-        let host = host_tables(policy, seed);
+        let host = host_tables(policy, hasher);
         Self { kernel, rings, host, hook, frames: 0, cells: 0, novelties: 0, ports: 0 }
     }
 

@@ -17,8 +17,8 @@ use serde_json::Value;
 use crate::support::net::{Far, in_namespace, ip, tc, tool};
 use crate::{scanwatch, tc_modes, version};
 
-/// Longest wait for anything; a program may be verified for a minute before it is attached.
-const PATIENCE: Duration = Duration::from_mins(5);
+/// Longest wait for anything: where a verifier is slow and its machine shares a processor with many, a program takes minutes.
+const PATIENCE: Duration = Duration::from_mins(15);
 const WATCHED: Ipv4Addr = Ipv4Addr::new(10, 0, 1, 1);
 const SCANNER: &str = "10.0.1.7";
 /// What the kernel says of its types.
@@ -93,8 +93,12 @@ impl Drop for Agent {
     }
 }
 
-/// Hides the kernel's types from this thread and whom it starts.
+/// Hides the kernel's types, where it shows any, from this thread and whom it starts.
 fn hide_types() {
+    if !Path::new(TYPES).join("vmlinux").exists() {
+        println!("this kernel shows no types");
+        return;
+    }
     unshare(CloneFlags::CLONE_NEWNS).expect("a mount namespace");
     tool("mount", "--make-rprivate /");
     tool("mount", &format!("-t tmpfs nothing {TYPES}"));

@@ -2,13 +2,12 @@
 
 use std::net::{Ipv4Addr, UdpSocket};
 
-use scanwatch::kernel::{Device, Kernel, Mode, Options, TCX, Version, interface_index};
+use scanwatch::kernel::{Device, KernelError, Mode, TCX, Version, interface_index};
 use scanwatch::policy::Hook;
 use scanwatch_common::counters::Counter;
 
 use crate::build::{ether, ipv4, tcp};
 use crate::support::net::{Far, Veth, in_namespace, ip, tc};
-use crate::support::{admitting, eventually};
 use crate::{await_count, counted, tc_modes, version, with_kernel};
 
 /// First version in which drivers tell what they can do of XDP.
@@ -99,16 +98,22 @@ fn what_this_host_sends_is_seen_on_the_way_out() {
 }
 
 #[test]
-fn programs_end_with_the_agent_that_loaded_them() {
-    in_namespace(async || {
-        let veth = Veth::new("watched");
-        let mut kernel = Kernel::load(&admitting(), Options::default()).expect("the object is loaded");
-        // One program of the four: where a verifier is slow, each costs many seconds.
-        kernel.attach_by(&veth.name, veth.index, Mode::XdpGeneric).expect("attached");
-        assert!(veth.details().contains("xdp"), "{}", veth.details());
-        drop(kernel);
-        eventually("the program is gone", || !veth.details().contains("xdp"));
-        assert_nothing_is_left(&veth, "dropped");
+fn where_a_driver_has_no_xdp_the_next_step_is_taken_and_each_reason_is_told_in_a_machine() {
+    with_kernel(async |kernel| {
+        const IN_THE_DRIVER: [Mode; 2] = [Mode::XdpNativeFrags, Mode::XdpNative];
+        ip("link add watched type dummy");
+        ip("link set watched up");
+        let index = interface_index("watched").await.expect("the index");
+        let attachment = kernel.attach("watched", index, Hook::Auto).await.expect("attached");
+        kernel.detach(index);
+        assert_eq!(attachment.mode, Mode::XdpGeneric, "{attachment:?}");
+        let refused: Vec<Mode> = attachment.refused.iter().map(|(mode, _)| *mode).collect();
+        assert_eq!(refused, IN_THE_DRIVER, "{attachment:?}");
+        assert!(attachment.refused.iter().all(|(_, reason)| !reason.is_empty()), "{attachment:?}");
+        let error = kernel.attach("watched", index, Hook::XdpNative).await.expect_err("refused");
+        println!("{error}");
+        assert!(matches!(error, KernelError::NoHook { .. }), "{error:?}");
+        assert!(IN_THE_DRIVER.iter().all(|mode| error.to_string().contains(&format!("{mode}: "))), "{error}");
     });
 }
 

@@ -2,12 +2,16 @@
 
 use std::time::Instant;
 
-use scanwatch::kernel::{Kernel, MAPS_BYTES_MAX, Options, instructions_max};
+use scanwatch::kernel::{Kernel, MAPS_BYTES_MAX, MapFacts, Mode, Options, Version, instructions_max};
 use scanwatch::policy::Policy;
 use scanwatch_common::counters::Counter;
 
-use crate::support::{admitting, require_root};
-use crate::{counted, version, with_kernel};
+use crate::support::net::{Veth, in_namespace};
+use crate::support::{admitting, eventually, require_root};
+use crate::{await_count, counted, version, with_kernel};
+
+/// First version in which the memory of ring buffers is told.
+const RINGS_TELL: Version = Version(6, 4);
 
 /// Where a 64-bit ELF file says where its section headers are, how long one is, and which one has the sections' names.
 const SECTIONS_AT: usize = 40;
@@ -45,6 +49,11 @@ fn all_maps_at_default_sizes_take_no_more_than_their_budget() {
     let all: u64 = maps.iter().map(|map| map.kernel_bytes).sum();
     println!("maps {all}");
     assert!((1..=MAPS_BYTES_MAX).contains(&all), "{all} bytes: {maps:?}");
+    let (rings, others): (Vec<MapFacts>, Vec<MapFacts>) =
+        maps.into_iter().partition(|map| map.name.starts_with("NOVELTIES"));
+    assert_eq!(rings.len(), 2, "{rings:?}");
+    assert!(rings.iter().all(|ring| (ring.kernel_bytes > 0) == (version() >= RINGS_TELL)), "{rings:?}");
+    assert!(others.iter().any(|map| map.kernel_bytes > 0), "{others:?}");
 }
 
 /// The object as a linker without BTF makes it: its sections of types have names by which nobody looks for them.
@@ -67,12 +76,21 @@ fn without_types(object: &[u8]) -> Vec<u8> {
     stripped
 }
 
+/// One program of the four, once: where a verifier is slow, each costs many seconds.
 #[test]
-fn the_object_is_loaded_without_its_types() {
-    require_root();
-    let object = without_types(Kernel::object());
-    let mut kernel = Kernel::load_object(&object, &[], &admitting(), Options::default())
-        .expect("the object is loaded without its types");
-    kernel.run(&[0; 64]).expect("the XDP program runs");
-    assert_eq!(counted(&kernel, Counter::NotIp), 1);
+fn the_object_is_loaded_without_its_types_too_and_its_programs_end_with_whoever_loaded_them() {
+    in_namespace(async || {
+        let mut veth = Veth::new("watched");
+        let object = without_types(Kernel::object());
+        let mut kernel = Kernel::load_object(&object, &[], &admitting(), Options::default())
+            .expect("the object is loaded without its types");
+        kernel.run(&[0; 64]).expect("the XDP program runs");
+        assert_eq!(counted(&kernel, Counter::NotIp), 1);
+        kernel.attach_by(&veth.name, veth.index, Mode::XdpGeneric).expect("attached");
+        assert!(veth.details().contains("xdp"), "{}", veth.details());
+        veth.send(&[vec![0; 64]]);
+        await_count(&kernel, Counter::NotIp, 2);
+        drop(kernel);
+        eventually("the program is gone", || !veth.details().contains("xdp"));
+    });
 }

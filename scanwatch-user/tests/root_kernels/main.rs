@@ -32,18 +32,19 @@ use support::{admitting, count, eventually};
 /// The object, loaded by the first test that needs it.
 static SHARED: Mutex<Option<Kernel>> = Mutex::new(None);
 
-/// Runs a test in a namespace of its own, with the object that all share; nothing is counted, and nothing attached.
+/// Runs a test in a namespace of its own, with the object that all share; nothing is counted, and nothing attached. What a
+/// failed test had is not used again.
 fn with_kernel(test: impl AsyncFnOnce(&mut Kernel) + Send) {
+    let shared = || SHARED.lock().unwrap_or_else(PoisonError::into_inner);
     in_namespace(async || {
-        // What a failed test leaves is of a namespace that is gone.
-        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-        let kernel = shared.get_or_insert_with(|| {
-            Kernel::load(&admitting(), Options::default()).expect("the object is loaded")
-        });
+        let kept = shared().take();
+        let mut kernel = kept
+            .unwrap_or_else(|| Kernel::load(&admitting(), Options::default()).expect("the object is loaded"));
         for _ in 0..2 {
-            drained(kernel);
+            drained(&mut kernel);
         }
-        test(kernel).await;
+        test(&mut kernel).await;
+        *shared() = Some(kernel);
     });
 }
 

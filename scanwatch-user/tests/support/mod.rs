@@ -12,9 +12,10 @@ use scanwatch::host_tables::{Capacity, HostTables};
 use scanwatch::policy::{Limits, Network, Policy, Service, Zone};
 use scanwatch_common::abi::Settings;
 use scanwatch_common::counters::Counter;
+use scanwatch_common::sketch::Hasher;
 
-/// Longest wait for anything the kernel does by itself.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Longest wait for anything the kernel does by itself, in an emulated machine on a busy one as well.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The interface that `BPF_PROG_TEST_RUN` pretends frames come in by: the loopback interface, 1 in every namespace.
 pub const LOOPBACK: u32 = 1;
@@ -73,9 +74,9 @@ pub fn admitting() -> Policy {
     policy
 }
 
-/// Tables on the host as the kernel's are under this policy and seed.
-pub fn host_tables(policy: &Policy, seed: Option<u64>) -> HostTables {
-    let settings = Settings { seed: seed.unwrap_or(Settings::SEED), ..policy.settings() };
+/// Tables on the host as the kernel's are under this policy and with these hashes.
+pub fn host_tables(policy: &Policy, hasher: Hasher) -> HostTables {
+    let settings = Settings { hasher, ..policy.settings() };
     let limits = &policy.limits;
     let cells_max = [limits.cells_internal as usize, limits.cells_external as usize];
     let capacity = Capacity { cells_max, ..Capacity::DEFAULT };

@@ -22,6 +22,10 @@ const STOP_LIMIT: Duration = Duration::from_secs(15);
 /// Lines of the log that an error quotes.
 const QUOTED_LINES: usize = 8;
 
+/// What the log says of a configuration that is followed from now on, and of one that is not.
+const READ_AGAIN: &str = "configuration read again";
+const STAYS: &str = "configuration stays";
+
 static CONFIG_NUMBER: AtomicU32 = AtomicU32::new(0);
 
 /// One JSON line of scanwatch's standard output.
@@ -156,7 +160,8 @@ impl Setup {
         args.extend(self.args);
         let program = self.program.map_or_else(binary, Ok)?;
         let process = self.host.spawn(program, args)?;
-        Ok(Scanwatch { process, host: self.host, interfaces: self.interfaces, records: Vec::new(), lines: 0 })
+        let Self { host, interfaces, .. } = self;
+        Ok(Scanwatch { process, host, interfaces, config, records: Vec::new(), lines: 0 })
     }
 }
 
@@ -182,6 +187,7 @@ pub struct Scanwatch {
     process: Running,
     host: Host,
     interfaces: Vec<String>,
+    config: PathBuf,
     records: Vec<Record>,
     /// Lines of standard output already made into records.
     lines: usize,
@@ -224,7 +230,7 @@ impl Scanwatch {
     pub fn wait_ready(&mut self, limit: Duration) -> Result<()> {
         let stop = self.host.stop().clone();
         let started = poll("scanwatch's readiness", limit, &stop, || {
-            let ended = !self.process.is_running()?;
+            let ended = self.has_ended()?;
             let log = self.process.stderr().from(0);
             let watched = |name: &String| {
                 log.iter().any(|line| line.text.contains("watching") && line.text.contains(name.as_str()))
@@ -257,7 +263,7 @@ impl Scanwatch {
     pub fn wait_for(&mut self, enough: impl Fn(&[Record]) -> bool, limit: Duration) -> Result<Vec<Record>> {
         let stop = self.host.stop().clone();
         let result = poll("the expected record", limit, &stop, || {
-            let ended = !self.process.is_running()?;
+            let ended = self.has_ended()?;
             let records = self.records()?;
             if enough(records) {
                 return Ok(Some(records.to_vec()));
@@ -268,6 +274,31 @@ impl Scanwatch {
             Ok(None)
         });
         result.with_context(|| format!("{} records came; {}", self.records.len(), self.log_tail()))
+    }
+
+    /// Gives it another configuration to read, by SIGHUP, and waits until its log says what became of it: whether it
+    /// follows it. One that is refused stays in the file.
+    pub fn reload(&self, toml: &str, limit: Duration) -> Result<bool> {
+        fs::write(&self.config, toml).with_context(|| format!("cannot write {}", self.config.display()))?;
+        let said = |words: &str| {
+            self.process.stderr().from(0).iter().filter(|line| line.text.contains(words)).count()
+        };
+        let (followed, refused) = (said(READ_AGAIN), said(STAYS));
+        self.process.signal(Signal::SIGHUP)?;
+        poll("the answer to SIGHUP", limit, self.host.stop(), || {
+            let is_followed = said(READ_AGAIN) > followed;
+            Ok((is_followed || said(STAYS) > refused).then_some(is_followed))
+        })
+        .with_context(|| self.log_tail())
+    }
+
+    /// Whether it has ended, and then all that it said has been read.
+    fn has_ended(&mut self) -> Result<bool> {
+        let ended = !self.process.is_running()?;
+        if ended {
+            self.process.end(STOP_LIMIT)?;
+        }
+        Ok(ended)
     }
 
     /// Whether it still runs.

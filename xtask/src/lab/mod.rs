@@ -44,7 +44,7 @@ pub use plan::Segment;
 pub use wait::Stop;
 
 use self::netns::{LabId, Netns};
-use self::plan::{MACHINES, ROUTER_NUMBER, mac_of};
+use self::plan::{GUESTS, MACHINES, Machine, ROUTER_NUMBER, mac_of};
 use self::service::Service;
 
 /// Programs that building a lab runs; masquerading and scenes need more.
@@ -92,6 +92,8 @@ pub struct Lab {
     pub internet: Host,
     /// A machine on the internet that attacks.
     pub outside: Host,
+    /// The machines of [`plan::GUESTS`], where they were asked for.
+    pub guests: Vec<Host>,
     remains: Remains,
 }
 
@@ -138,6 +140,7 @@ impl Drop for Remains {
 #[must_use]
 pub struct Builder {
     masquerade: bool,
+    guests: bool,
     stop: Stop,
 }
 
@@ -145,6 +148,12 @@ impl Builder {
     /// Hides office and servers behind the router's IPv4 address on the internet side (nftables masquerade).
     pub fn masquerade(mut self) -> Self {
         self.masquerade = true;
+        self
+    }
+
+    /// With the machines of [`plan::GUESTS`].
+    pub fn guests(mut self) -> Self {
+        self.guests = true;
         self
     }
 
@@ -170,7 +179,7 @@ impl Lab {
 
     /// Options before building.
     pub fn builder() -> Builder {
-        Builder { masquerade: false, stop: Stop::new() }
+        Builder { masquerade: false, guests: false, stop: Stop::new() }
     }
 
     /// The machine called `name` in the plan, or `router`, or `switch`.
@@ -191,7 +200,7 @@ impl Lab {
             &self.internet,
             &self.outside,
         ];
-        let found = hosts.into_iter().find(|host| host.name() == name);
+        let found = hosts.into_iter().chain(&self.guests).find(|host| host.name() == name);
         found.with_context(|| format!("the lab has no machine called {name}"))
     }
 
@@ -229,16 +238,20 @@ impl Lab {
         let folder = id.folder();
         fs::create_dir(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
         let netns = |name| Netns::named(id.namespace(name));
-        let names = ["router", "switch"].into_iter().chain(MACHINES.iter().map(|machine| machine.name));
+        let guests: &'static [Machine] = if options.guests { &GUESTS } else { &[] };
+        let machines: Vec<&Machine> = MACHINES.iter().chain(guests).collect();
+        let names = ["router", "switch"].into_iter().chain(machines.iter().map(|machine| machine.name));
         let mut remains = Remains { services: Vec::new(), namespaces: names.map(netns).collect(), folder };
 
         let stop = &options.stop;
-        wiring::build(&id, stop).context("cannot build the lab")?;
-        let hosts = MACHINES.map(|machine| {
+        wiring::build(&id, &machines, stop).context("cannot build the lab")?;
+        let host_of = |machine: &&Machine| {
             let v4: Vec<_> = machine.numbers.iter().map(|&number| machine.segment.v4(number)).collect();
             let v6 = machine.numbers.iter().map(|&number| machine.segment.v6(number)).collect();
             Host::new(machine.name, netns(machine.name), mac_of(v4[0]), v4, v6, stop.clone())
-        });
+        };
+        let mut hosts: Vec<Host> = machines.iter().map(host_of).collect();
+        let guests = hosts.split_off(MACHINES.len());
         remains.serve(&hosts, stop)?;
         let router_v4 = Segment::ALL.map(|segment| segment.v4(ROUTER_NUMBER)).to_vec();
         let router_v6 = Segment::ALL.map(|segment| segment.v6(ROUTER_NUMBER)).to_vec();
@@ -267,6 +280,7 @@ impl Lab {
             infra: host("infra")?,
             internet: host("internet")?,
             outside: host("outside")?,
+            guests,
             remains,
         })
     }

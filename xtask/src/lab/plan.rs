@@ -165,6 +165,24 @@ pub const MACHINES: [Machine; 12] = [
     machine("outside", Segment::Internet, &[66], &[]),
 ];
 
+/// Further office machines and servers, and strangers, which serve nothing: made where a lab has to hold many scanners.
+pub const GUESTS: [Machine; 14] = [
+    machine("monitor", Segment::Office, &[60], &[]),
+    machine("desk1", Segment::Office, &[101], &[]),
+    machine("desk2", Segment::Office, &[102], &[]),
+    machine("desk3", Segment::Office, &[103], &[]),
+    machine("desk4", Segment::Office, &[104], &[]),
+    machine("desk5", Segment::Office, &[105], &[]),
+    machine("desk6", Segment::Office, &[106], &[]),
+    machine("desk7", Segment::Office, &[107], &[]),
+    machine("desk8", Segment::Office, &[108], &[]),
+    machine("rack1", Segment::Servers, &[201], &[]),
+    machine("rack2", Segment::Servers, &[202], &[]),
+    machine("rack3", Segment::Servers, &[203], &[]),
+    machine("stranger1", Segment::Internet, &[71], &[]),
+    machine("stranger2", Segment::Internet, &[72], &[]),
+];
+
 /// The roles of the machines that reach many others for a living, as scanwatch's configuration has them.
 pub const ROLES: &str = r#"
 [[role]]
@@ -239,7 +257,7 @@ mod tests {
         let mut names = HashSet::from(["router", "switch"]);
         let mut addresses: HashSet<_> =
             Segment::ALL.iter().map(|segment| segment.v4(ROUTER_NUMBER)).collect();
-        for machine in &MACHINES {
+        for machine in MACHINES.iter().chain(&GUESTS) {
             assert!(names.insert(machine.name), "{} twice", machine.name);
             assert!(!machine.numbers.is_empty());
             for &number in machine.numbers {
@@ -250,7 +268,7 @@ mod tests {
 
     #[test]
     fn interface_names_fit_the_kernel_limit() {
-        let ports = MACHINES.iter().map(|machine| machine.name);
+        let ports = MACHINES.iter().chain(&GUESTS).map(|machine| machine.name);
         let bridges = Segment::ALL.into_iter().flat_map(|segment| [segment.interface(), segment.bridge()]);
         for name in ports.chain(bridges) {
             assert!(name.len() <= 15, "{name} is longer than IFNAMSIZ allows");

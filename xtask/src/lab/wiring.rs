@@ -11,14 +11,14 @@ use anyhow::{Context as _, Result, anyhow};
 use super::host::Host;
 use super::netns::{LabId, Netns};
 use super::plan::{
-    INTERNET_DARK_V6, INTERNET_LIVE_V4, INTERNET_LIVE_V6, INTERNET_NUMBER, MACHINES, Machine, ROUTER_NUMBER,
-    Segment, mac_of, mac_text,
+    INTERNET_DARK_V6, INTERNET_LIVE_V4, INTERNET_LIVE_V6, INTERNET_NUMBER, Machine, ROUTER_NUMBER, Segment,
+    mac_of, mac_text,
 };
 use super::process::Running;
 use super::wait::Stop;
 
 /// Longest time for one command that sets something up.
-const COMMAND_LIMIT: Duration = Duration::from_secs(10);
+const COMMAND_LIMIT: Duration = Duration::from_mins(1);
 
 /// No duplicate address detection (it delays), no router solicitations or autoconfiguration (they are noise).
 const QUIET: &[(&str, &str)] = &[
@@ -47,10 +47,10 @@ const NO_IP: &[(&str, &str)] =
     &[("ipv6/conf/all/disable_ipv6", "1"), ("ipv6/conf/default/disable_ipv6", "1")];
 
 /// Makes everything but servers. What was made before a failure is left for the caller to remove.
-pub fn build(id: &LabId, stop: &Stop) -> Result<()> {
+pub fn build(id: &LabId, plan: &[&Machine], stop: &Stop) -> Result<()> {
     let netns = |name: &str| Netns::named(id.namespace(name));
     let (router, switch) = (netns("router"), netns("switch"));
-    let machines: Vec<_> = MACHINES.iter().map(|machine| (machine, netns(machine.name))).collect();
+    let machines: Vec<_> = plan.iter().map(|machine| (*machine, netns(machine.name))).collect();
     let all = || machines.iter().map(|(_, netns)| netns).chain([&router, &switch]);
 
     let commands: Vec<_> = all().map(|netns| format!("netns add {}\n", netns.name())).collect();
@@ -66,7 +66,7 @@ pub fn build(id: &LabId, stop: &Stop) -> Result<()> {
     }
     ip(id, None, &cables(&machines, &router, &switch))?;
     // The switch first: a cable without a carrier takes no IPv6 route.
-    ip(id, Some(&switch), &switch_commands())?;
+    ip(id, Some(&switch), &switch_commands(plan))?;
     ip(id, Some(&router), &router_commands())?;
     for (machine, netns) in &machines {
         stop.check()?;
@@ -110,14 +110,14 @@ fn cables(machines: &[(&Machine, Netns)], router: &Netns, switch: &Netns) -> Str
 }
 
 /// Bridges that forward at once (no spanning tree) and to all (no multicast snooping).
-fn switch_commands() -> String {
+fn switch_commands(machines: &[&Machine]) -> String {
     let mut commands = String::new();
     for segment in Segment::ALL {
         let bridge = segment.bridge();
         let options = "stp_state 0 forward_delay 0 mcast_snooping 0";
         let _ = writeln!(commands, "link add {bridge} type bridge {options}\nlink set {bridge} up");
-        let machines = MACHINES.iter().filter(|machine| machine.segment == segment);
-        for port in machines.map(|machine| machine.name.to_owned()).chain([router_port(segment)]) {
+        let here = machines.iter().filter(|machine| machine.segment == segment);
+        for port in here.map(|machine| machine.name.to_owned()).chain([router_port(segment)]) {
             let _ = writeln!(commands, "link set {port} master {bridge} up");
         }
     }
@@ -220,6 +220,7 @@ fn ip(id: &LabId, netns: Option<&Netns>, commands: &str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::plan::MACHINES;
     use super::*;
 
     fn commands_of(name: &str) -> String {
@@ -246,7 +247,7 @@ mod tests {
 
     #[test]
     fn every_machine_has_a_port_in_its_segments_bridge() {
-        let commands = switch_commands();
+        let commands = switch_commands(&MACHINES.iter().collect::<Vec<_>>());
         for machine in &MACHINES {
             let line = format!("link set {} master {} up", machine.name, machine.segment.bridge());
             assert!(commands.contains(&line), "{line}");

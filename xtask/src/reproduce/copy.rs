@@ -18,6 +18,12 @@ const LEFT_OUT: [&str; 2] = ["target", ".git"];
 /// What a home of cargo has that builds need: crates, and how to reach registries.
 const OF_HOME: [&str; 3] = ["registry", "config.toml", "credentials.toml"];
 
+/// The parts of a profile's build folder that hold what was built from crates.
+const PARTS: [&str; 3] = ["deps", "build", ".fingerprint"];
+
+/// What the names of all that is built from this workspace's crates have in common.
+const OWN: &str = "scanwatch";
+
 /// Makes sure that `folder` is there and empty.
 pub(super) fn empty(folder: &Path) -> Result<()> {
     match fs::remove_dir_all(folder) {
@@ -105,6 +111,40 @@ pub(super) fn hand_over_tools(root: &Path) -> Result<()> {
     link(&workspace::root().join("target/tools"), &target.join("tools"))
 }
 
+/// Begins the build folder `to` with what the crates of the workspace depend on, as it was built for `program`; nothing
+/// of the crates themselves is taken.
+pub(super) fn dependencies(program: &Path, to: &Path) -> Result<()> {
+    let target = program.ancestors().nth(3).context("the program lies in no build folder")?;
+    let profile = program.parent().and_then(|folder| folder.strip_prefix(target).ok());
+    // Procedural macros and build scripts run here, and lie apart from what is built for elsewhere.
+    for profile in [profile.context("the program lies in no build folder")?, Path::new("release")] {
+        for part in PARTS {
+            let [from, to] = [target, to].map(|folder| folder.join(profile).join(part));
+            fs::create_dir_all(&to).with_context(|| format!("{} cannot be made", to.display()))?;
+            // With their times, by which cargo knows that there is nothing to do.
+            output(Command::new("cp").arg("--archive").arg(from.join(".")).arg(&to))?;
+            remove_own(&to)?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes from a part of a build folder what was built from this workspace's crates.
+fn remove_own(part: &Path) -> Result<()> {
+    for entry in fs::read_dir(part).with_context(|| format!("{} cannot be read", part.display()))? {
+        let entry = entry?;
+        if !entry.file_name().to_string_lossy().contains(OWN) {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            fs::remove_dir_all(entry.path())?;
+        } else {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// Makes `folder` a home of cargo: another path to the same crates.
 pub(super) fn home_of_cargo(folder: &Path) -> Result<()> {
     let home = cargo_home().context("neither CARGO_HOME nor HOME says where cargo keeps crates")?;
@@ -125,6 +165,32 @@ fn link(original: &Path, link: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_what_is_built_the_workspaces_own_crates_are_left_out() {
+        let folder = std::env::temp_dir().join(format!("xtask-dependencies-{}", std::process::id()));
+        empty(&folder).unwrap();
+        let [from, to] = ["from", "to"].map(|name| folder.join(name));
+        for profile in ["there/release", "release"] {
+            for file in
+                ["deps/libother-1.rlib", "deps/libscanwatch_common-2.rlib", ".fingerprint/other-1/lib"]
+            {
+                let file = from.join(profile).join(file);
+                fs::create_dir_all(file.parent().unwrap()).unwrap();
+                fs::write(file, "x").unwrap();
+            }
+            fs::create_dir_all(from.join(profile).join("build/scanwatch-3")).unwrap();
+        }
+        dependencies(&from.join("there/release/scanwatch"), &to).unwrap();
+        for profile in ["there/release", "release"] {
+            let profile = to.join(profile);
+            assert!(profile.join("deps/libother-1.rlib").is_file());
+            assert!(profile.join(".fingerprint/other-1/lib").is_file());
+            assert!(!profile.join("deps/libscanwatch_common-2.rlib").exists());
+            assert!(!profile.join("build/scanwatch-3").exists());
+        }
+        fs::remove_dir_all(folder).unwrap();
+    }
 
     #[test]
     fn a_copy_follows_its_original_and_leaves_what_is_built_alone() {

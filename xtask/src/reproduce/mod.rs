@@ -57,7 +57,8 @@ pub fn run() -> Result<()> {
 
 /// Builds the program from a copy of this workspace in another folder, and compares it with the workspace's own.
 ///
-/// What was built from the copy is kept: another time, only what has changed is built.
+/// What the crates of the workspace depend on is not built again: it lies outside the folder that is another. What was
+/// built from the copy is kept, so that another time only what has changed is built.
 ///
 /// # Errors
 /// Names what is not the same, or does not build.
@@ -73,6 +74,12 @@ pub fn check() -> Result<()> {
         copy::hand_over_tools(&copied)?;
         Ok(((), format!("{}: {changed} files are new", workspace::shown(&copied))))
     })?;
+    if !built.exists() {
+        step("dependencies", || {
+            copy::dependencies(&program, &built)?;
+            Ok(((), "taken as they were built".to_owned()))
+        })?;
+    }
     let mut cargo = workspace::cargo();
     dist::steer(&mut cargo);
     cargo.current_dir(&copied).arg("--target-dir").arg(&built);

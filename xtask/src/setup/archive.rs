@@ -67,7 +67,10 @@ impl Archive {
     }
 
     fn update(&self) -> Result<()> {
-        run_logged(self.command("apt-get")?.arg("update"), &self.folder.join("update.log"), LIMIT)
+        // Otherwise lists that could not be fetched are a success.
+        let mut update = self.command("apt-get")?;
+        update.args(["update", "--error-on=any"]);
+        run_logged(&mut update, &self.folder.join("update.log"), LIMIT)
             .context("The lists of Debian's packages cannot be fetched")
     }
 
@@ -84,6 +87,10 @@ impl Archive {
             "Dir::Etc::sourcelist=/dev/null",
             "Dir::Etc::preferencesparts=/dev/null",
             "APT::Sandbox::User=root",
+            // A mirror that does not answer is waited for no longer than this, seconds.
+            "Acquire::http::Timeout=30",
+            "Acquire::https::Timeout=30",
+            "Acquire::Retries=1",
         ] {
             command.args(["--option", option]);
         }

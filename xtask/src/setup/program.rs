@@ -10,32 +10,32 @@ use super::TOOLS_DIR;
 use crate::step::{output, run_logged, step};
 use crate::workspace;
 
-/// Building one takes two minutes on two cores.
+/// Building one takes a minute or two on two cores.
 const BUILD_LIMIT: Duration = Duration::from_mins(20);
+
+/// Environment of `cargo install`. What works for seconds is not worth compiling as its own profile asks: with all
+/// optimisation, and often of the whole in one piece.
+const SOON_BUILT: [(&str, &str); 3] = [
+    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
+    ("CARGO_PROFILE_RELEASE_LTO", "off"),
+    ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
+];
 
 /// A subcommand of cargo, as it is named and built.
 struct Program {
     name: &'static str,
     /// The release we build: what it makes, or finds, changes with it.
     release: &'static str,
-    /// Environment of `cargo install`.
-    environment: &'static [(&'static str, &'static str)],
 }
 
 /// Makes the Debian package.
-const PACKAGER: Program = Program { name: "cargo-deb", release: "3.8", environment: &[] };
+const PACKAGER: Program = Program { name: "cargo-deb", release: "3.8" };
 
-/// Judges the dependencies. It works for a second, so that compiling it as its own profile asks, with all optimisation
-/// of the whole in one piece, would cost far more than it gives.
-const JUDGE: Program = Program {
-    name: "cargo-deny",
-    release: "0.20",
-    environment: &[
-        ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
-        ("CARGO_PROFILE_RELEASE_LTO", "off"),
-        ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
-    ],
-};
+/// Judges the dependencies.
+const JUDGE: Program = Program { name: "cargo-deny", release: "0.20" };
+
+/// Builds the fuzz targets; what it gives the compiler changes with its release.
+const FUZZER: Program = Program { name: "cargo-fuzz", release: "0.13" };
 
 /// The path of cargo-deb, built first where it is not there; says so as a step.
 pub fn packager() -> Result<PathBuf> {
@@ -45,6 +45,11 @@ pub fn packager() -> Result<PathBuf> {
 /// The path of cargo-deny, built first where it is not there; says so as a step.
 pub fn judge_of_dependencies() -> Result<PathBuf> {
     JUDGE.prepare()
+}
+
+/// The path of cargo-fuzz, built first where it is not there; says so as a step.
+pub fn fuzzer() -> Result<PathBuf> {
+    FUZZER.prepare()
 }
 
 impl Program {
@@ -64,7 +69,7 @@ impl Program {
                 .arg(&root)
                 .arg("--target-dir")
                 .arg(&build_dir)
-                .envs(self.environment.iter().copied());
+                .envs(SOON_BUILT);
             run_logged(&mut cargo, &root.join("build.log"), BUILD_LIMIT)?;
             std::fs::remove_dir_all(&build_dir)?;
             let version = self.works(&program)?;

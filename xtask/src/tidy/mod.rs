@@ -7,6 +7,7 @@ mod boundaries;
 mod dependencies;
 mod form;
 mod links;
+mod safety;
 mod source;
 
 use std::fmt;
@@ -73,6 +74,7 @@ fn check(file: &File) -> Vec<Finding> {
     if has_ending(&file.path, "rs") {
         let code = source::code(&file.text);
         findings.extend(boundaries::rust(file, &code));
+        findings.extend(safety::unexplained(file, &code));
         findings.extend(form::length(file));
         findings.extend(form::ignored_tests(file, &code));
     }

@@ -10,10 +10,16 @@ use anyhow::{Context as _, Result, bail, ensure};
 use crate::setup::{Archive, Package};
 use crate::step::run_logged;
 
-/// Releases of Debian with kernels that are supported: the oldest, one in between, and the newest.
-const SUITES: [&str; 3] = ["bookworm", "bookworm-backports", "trixie-backports"];
-/// A release whose kernel is too old. Mirrors drop old releases one day; then nothing is lost but the sight of a refusal.
-const OLD_SUITE: &str = "bullseye";
+/// Releases of Debian, by the age of their kernels, and whether theirs can be left out where it cannot be had: mirrors drop
+/// old releases one day, and may not have the newest.
+const SUITES: [(&str, bool); 4] = [
+    // Too old: with it nothing is lost but the sight of a refusal.
+    ("bullseye", true),
+    // The oldest that is supported.
+    ("bookworm", false),
+    ("bookworm-backports", false),
+    ("trixie-backports", true),
+];
 /// What depends on a release's kernel for machines of others, which has what a virtual machine needs, and little else.
 const META: &str = "linux-image-cloud-amd64";
 /// The name by which the kernel that runs already is asked for.
@@ -52,16 +58,15 @@ pub(super) struct Image {
 pub(super) fn releases(folder: &Path, wanted: &[String]) -> Result<Vec<Release>> {
     let mut all = Vec::new();
     if wanted.is_empty() || wanted.iter().any(|name| name != RUNNING) {
-        let of = |suite: &str| {
-            let archive = Archive::open(&folder.join("debian").join(suite), &[suite])?;
-            Release::of(&archive, suite).with_context(|| format!("the kernel of {suite} cannot be had"))
-        };
-        match of(OLD_SUITE) {
-            Ok(release) => all.push(release),
-            Err(why) => eprintln!("LEFT OUT a kernel that is too old: {why:#}"),
-        }
-        for suite in SUITES {
-            all.push(of(suite)?);
+        for (suite, can_be_left_out) in SUITES {
+            let release = Archive::open(&folder.join("debian").join(suite), &[suite])
+                .and_then(|archive| Release::of(&archive, suite))
+                .with_context(|| format!("the kernel of {suite} cannot be had"));
+            match release {
+                Ok(release) => all.push(release),
+                Err(why) if can_be_left_out => eprintln!("\n  LEFT OUT: {why:#}"),
+                Err(why) => return Err(why),
+            }
         }
     }
     all.push(Release::Running);

@@ -4,6 +4,7 @@
 //! processor's. Nothing is installed of the kernels, and the machines have neither a disk nor a network.
 
 mod boot;
+mod console;
 pub mod guest;
 mod initramfs;
 mod kernels;
@@ -15,9 +16,9 @@ mod suite;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::thread;
+use std::{fs, thread};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use nix::unistd::geteuid;
 
 use crate::setup;
@@ -32,16 +33,6 @@ use suite::Suite;
 /// Everything of this goes there, from the root of the workspace.
 const FOLDER: &str = "target/vm";
 
-/// The emulator, installed first where it is not there.
-///
-/// # Errors
-/// Why there can be no machines here.
-pub fn emulator() -> Result<PathBuf> {
-    let processor = std::env::consts::ARCH;
-    ensure!(processor == "x86_64", "the machines are of x86_64, and this one is of {processor}");
-    setup::emulator()
-}
-
 /// Runs the tests on every kernel of `wanted`, all where it is empty, and prints a table of what they said.
 ///
 /// # Errors
@@ -52,39 +43,66 @@ pub fn run(wanted: &[String]) -> Result<()> {
         geteuid().is_root() || !with_running,
         "the tests on the running kernel load programs: run this as root, or name other kernels with --kernel"
     );
-    run_on(wanted, |_| true)
+    Machines::prepare(wanted, |_| true)?.run()
 }
 
-/// The same on all kernels but the one that runs already, whose turn is elsewhere.
+/// What is needed to run the tests on all kernels but the one that runs already, whose turn is elsewhere.
 ///
 /// # Errors
-/// As [`run`].
-pub fn run_machines() -> Result<()> {
-    run_on(&[], |release| !matches!(release, Release::Running))
+/// Why there can be no such machines here: no emulator, or no kernels for it.
+pub fn machines() -> Result<Machines> {
+    Machines::prepare(&[], |release| !matches!(release, Release::Running))
 }
 
-fn run_on(wanted: &[String], is_chosen: impl Fn(&Release) -> bool) -> Result<()> {
-    let emulator = emulator()?;
-    setup::kernel_toolchain(None)?;
-    setup::tools(&suite::PROGRAMS)?;
-    let folder = workspace::root().join(FOLDER);
-    let (releases, images) = step("kernels", || {
-        let mut releases = kernels::releases(&folder, wanted)?;
-        releases.retain(is_chosen);
-        let images = releases.iter().map(|release| release.fetch(&folder)).collect::<Result<Vec<_>>>()?;
-        let names: Vec<&str> = releases.iter().map(Release::name).collect();
-        let megabytes: u64 = images.iter().flatten().map(Image::megabytes).sum();
-        let done = format!("{}, {megabytes} MB unpacked", names.join(" "));
-        Ok(((releases, images), done))
-    })?;
-    let agent = build::build(true)?;
-    let suite = Suite::build(&agent)?;
-    let outcomes = on_all(&releases, &images, |release, image| match image {
-        Some(image) => boot::run(&emulator, image, &suite, &folder),
-        None => report::here(release, &suite),
-    });
-    print(&report::table(&outcomes))?;
-    finish(&outcomes, &folder)
+/// Kernels, and the emulator for those that do not run already.
+pub struct Machines {
+    emulator: Option<PathBuf>,
+    releases: Vec<Release>,
+    images: Vec<Option<Image>>,
+    folder: PathBuf,
+}
+
+impl Machines {
+    fn prepare(wanted: &[String], is_chosen: impl Fn(&Release) -> bool) -> Result<Self> {
+        let folder = workspace::root().join(FOLDER);
+        fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+        let only_running = !wanted.is_empty() && wanted.iter().all(|name| name == RUNNING);
+        let emulator = if only_running { None } else { Some(emulator()?) };
+        let (releases, images) = step("kernels", || {
+            let mut releases = kernels::releases(&folder, wanted)?;
+            releases.retain(is_chosen);
+            let images = releases.iter().map(|release| release.fetch(&folder)).collect::<Result<Vec<_>>>()?;
+            let names: Vec<&str> = releases.iter().map(Release::name).collect();
+            let megabytes: u64 = images.iter().flatten().map(Image::megabytes).sum();
+            let done = format!("{}, {megabytes} MB unpacked", names.join(" "));
+            Ok(((releases, images), done))
+        })?;
+        Ok(Self { emulator, releases, images, folder })
+    }
+
+    /// Builds the tests, runs them on every kernel, and prints a table of what they said.
+    ///
+    /// # Errors
+    /// Where something does not build or boot, or a test failed.
+    pub fn run(&self) -> Result<()> {
+        setup::kernel_toolchain(None)?;
+        setup::tools(&suite::PROGRAMS)?;
+        let agent = build::build(true)?;
+        let suite = Suite::build(&agent)?;
+        let outcomes = on_all(&self.releases, &self.images, |release, image| match (image, &self.emulator) {
+            (Some(image), Some(emulator)) => boot::run(emulator, image, &suite, &self.folder),
+            _ => report::here(release, &suite, &self.folder),
+        });
+        print(&report::table(&outcomes))?;
+        finish(&outcomes, &self.folder)
+    }
+}
+
+/// The emulator, installed first where it is not there.
+fn emulator() -> Result<PathBuf> {
+    let processor = std::env::consts::ARCH;
+    ensure!(processor == "x86_64", "the machines are of x86_64, and this one is of {processor}");
+    setup::emulator()
 }
 
 /// Does `work` for all kernels, as many at a time as there are processors: each machine has one.

@@ -1,15 +1,14 @@
 //! The tests that every kernel runs, and the agent they start.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
-use anyhow::{Context as _, Result, bail};
-use serde_json::Value;
+use anyhow::{Context as _, Result};
 
 use super::guest;
 use super::initramfs::Files;
 use super::kernels::Image;
 use super::modules;
+use crate::test::files;
 use crate::workspace;
 
 /// The test target.
@@ -33,17 +32,8 @@ pub(super) struct Suite {
 impl Suite {
     /// Builds the tests.
     pub(super) fn build(agent: &Path) -> Result<Self> {
-        let output = workspace::cargo()
-            .args(["test", "--package", "scanwatch", "--test", TARGET, "--no-run", "--message-format=json"])
-            .stdin(Stdio::null())
-            .stderr(Stdio::inherit())
-            .output()
-            .context("cargo cannot be run")?;
-        if !output.status.success() {
-            bail!("the tests do not build; cargo's messages stand above");
-        }
-        let tests =
-            executable(&String::from_utf8_lossy(&output.stdout)).context("cargo names no executable")?;
+        let built = files::executables(&[TARGET])?;
+        let (_, tests) = built.into_iter().next().context("cargo names no executable")?;
         Ok(Self { tests, agent: agent.to_owned() })
     }
 
@@ -69,36 +59,12 @@ impl Suite {
         let draft = path.with_extension("draft");
         files.stripped(&self.tests, "tests", &draft)?;
         files.stripped(&self.agent, "scanwatch", &draft)?;
-        files.stripped(&std::env::current_exe()?, guest::NAME, &draft)?;
+        files.stripped(&workspace::this_program(), guest::NAME, &draft)?;
         files.modules(modules::needed(&image.modules)?);
         let commands = [&["/bin/tests"][..], &Self::arguments(Some(image))].concat();
         files.put(guest::COMMAND, 0o644, commands.join("\n").into_bytes());
         // Some programs are looked for by other paths.
         files.link("sbin", "bin");
         files.write(path)
-    }
-}
-
-/// The executable in cargo's messages, one JSON object a line.
-fn executable(messages: &str) -> Option<PathBuf> {
-    let named = |line: &str| {
-        let message: Value = serde_json::from_str(line).ok()?;
-        let is_it = message["target"]["name"] == TARGET && message["profile"]["test"] == true;
-        is_it.then(|| message["executable"].as_str().map(PathBuf::from))?
-    };
-    messages.lines().find_map(named)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_tests_executable_is_the_one_that_cargo_names_for_the_test_target() {
-        let messages = "{\"target\":{\"name\":\"scanwatch\"},\"profile\":{\"test\":false},\"executable\":\"/a\"}\n\
-                        {\"target\":{\"name\":\"root_kernels\"},\"profile\":{\"test\":true},\"executable\":\"/b\"}\n\
-                        {\"reason\":\"build-finished\"}\n";
-        assert_eq!(executable(messages), Some("/b".into()));
-        assert_eq!(executable("{}"), None);
     }
 }

@@ -11,7 +11,7 @@ use super::super::scan::Kind;
 use super::super::scene::Scene;
 use super::super::source::{Profile, Source};
 use super::super::statistics::Ledger;
-use super::super::time::Timestamp;
+use super::super::time::{Ahead, Timestamp};
 use super::super::verdict::Finding;
 use super::super::world::World;
 use super::{Footprint, Incident};
@@ -27,7 +27,7 @@ pub struct Desk<'a> {
     /// The policy.
     pub policy: &'a Policy,
     /// Makes the hashes of pairs.
-    pub hasher: Hasher,
+    pub hasher: &'a Hasher,
     /// Names of interfaces.
     pub names: &'a Interfaces,
     /// What all sources together show.
@@ -36,6 +36,8 @@ pub struct Desk<'a> {
     pub losses: Losses,
     /// The time.
     pub now: Timestamp,
+    /// What the wall clock says beyond it.
+    pub ahead: Ahead,
     /// Counts incidents.
     pub ledger: &'a mut Ledger,
     /// Gathers what finds no room.
@@ -176,8 +178,8 @@ impl Desk<'_> {
     fn emit(&mut self, action: Action, profile: &Profile, incident: &mut Incident) {
         let sequence = incident.record(self.now);
         if incident.treatment == Treatment::Alert {
-            let Self { policy, names, world, losses, now, .. } = *self;
-            let scene = Scene { policy, names, world, losses, now };
+            let Self { policy, names, world, losses, now, ahead, .. } = *self;
+            let scene = Scene { policy, names, world, losses, now, ahead };
             let snapshot = scene.snapshot(action, profile, incident, sequence);
             self.events.push(Record::Incident(Box::new(IncidentEvent { action, snapshot })));
         }

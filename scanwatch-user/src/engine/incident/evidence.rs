@@ -203,7 +203,7 @@ mod tests {
             length: 40,
             tool: crate::engine::tool::Tool::None,
             role: None,
-            element: Element::of(Hasher::new(1), &target, port),
+            element: Element::of(&Hasher::new(1), &target, port),
         }
     }
 

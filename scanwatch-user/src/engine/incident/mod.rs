@@ -87,7 +87,7 @@ pub struct Incident {
 impl Incident {
     /// The incident that a finding opens.
     #[must_use]
-    pub fn open(source: &SourceKey, finding: &Finding, treatment: Treatment, hasher: Hasher) -> Self {
+    pub fn open(source: &SourceKey, finding: &Finding, treatment: Treatment, hasher: &Hasher) -> Self {
         let mut incident = Self {
             id: IncidentId::new(source, finding.scope.direction, finding.scope.kind, finding.first),
             scope: finding.scope.clone(),
@@ -116,7 +116,7 @@ impl Incident {
     }
 
     /// Takes up what a finding of this scan holds.
-    pub fn take(&mut self, finding: &Finding, hasher: Hasher) {
+    pub fn take(&mut self, finding: &Finding, hasher: &Hasher) {
         self.pace = self.pace.min(finding.pace());
         self.one_way = finding.one_way;
         self.escalated |= finding.escalates;
@@ -287,7 +287,7 @@ impl Incident {
 }
 
 /// A remembered pair as the probe it was at first.
-fn probe_of(pair: &Pair, hasher: Hasher, role: Option<RoleId>) -> Probe {
+fn probe_of(pair: &Pair, hasher: &Hasher, role: Option<RoleId>) -> Probe {
     Probe {
         at: pair.first,
         technique: pair.technique,

@@ -25,7 +25,7 @@ use super::source::Source;
 use super::statistics::Ledger;
 use super::surge::{Rise, Surges};
 use super::targets::Targets;
-use super::time::Timestamp;
+use super::time::{Ahead, Timestamp};
 use super::window::Window;
 use super::world::World;
 use crate::policy::Treatment;
@@ -50,6 +50,11 @@ pub struct EngineState {
     /// The present, as the engine knew it. It is written apart, so that where nothing changes the same is written.
     #[serde(skip)]
     at: Timestamp,
+    /// A hash of nothing, by which the key of all that is counted here is known.
+    under: u64,
+    /// What the wall clock said beyond that.
+    #[serde(default)]
+    ahead: Ahead,
     numbering: Numbering,
     /// Names of interfaces by index.
     interfaces: BTreeMap<u32, String>,
@@ -89,6 +94,12 @@ impl EngineState {
         self.at
     }
 
+    /// How far the wall clock was ahead of that time.
+    #[must_use]
+    pub const fn ahead(&self) -> Ahead {
+        self.ahead
+    }
+
     /// Incidents that go on.
     #[must_use]
     pub fn incidents(&self) -> usize {
@@ -111,6 +122,8 @@ impl Engine {
         };
         EngineState {
             at: self.now,
+            under: self.hash_of_nothing(),
+            ahead: self.ahead,
             numbering: Numbering::of(&self.policy),
             interfaces: self.names.all().map(|(index, name)| (index, name.to_owned())).collect(),
             sources: self.sources_to_remember(extent),
@@ -146,7 +159,17 @@ impl Engine {
         sources.into_iter().filter_map(keep).collect()
     }
 
-    /// Takes up what an engine remembered; `now` is the present, later than that by as long as nobody watched. What this
+    /// True where what a state counts can be merged with what this engine counts: hashed under the same key.
+    #[must_use]
+    pub fn can_take_up(&self, state: &EngineState) -> bool {
+        state.under == self.hash_of_nothing()
+    }
+
+    fn hash_of_nothing(&self) -> u64 {
+        self.hasher.endpoint(&[0; 16]).host()
+    }
+
+    /// Takes up what an engine remembered, hashed under the same key ([`Self::can_take_up`]); `now` is the present, later than that by as long as nobody watched. What this
     /// one knows of incidents is replaced, what it knows of sources and of anything else as far as the state says
     /// anything of it. To be called before there is traffic, and after [`Self::set_interface`].
     pub fn restore(&mut self, state: EngineState, now: Timestamp) {

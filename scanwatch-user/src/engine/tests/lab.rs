@@ -170,6 +170,7 @@ impl Lab {
         self.engine.set_interface(INTERFACE, "office0");
         for (at, text) in states {
             let state: EngineState = serde_json::from_str(&text).unwrap();
+            assert!(self.engine.can_take_up(&state), "hashed alike");
             self.engine.restore(state.as_of(at), Timestamp::from_ns(self.now_ns));
         }
     }
@@ -180,6 +181,7 @@ impl Lab {
             (serde_json::from_str(written).unwrap(), Timestamp::from_ns(self.now_ns));
         self.engine = Engine::new(Arc::new(policy()));
         self.engine.set_interface(INTERFACE, "office0");
+        assert!(self.engine.can_take_up(&state), "hashed alike");
         self.engine.restore(state.as_of(now), now);
     }
 

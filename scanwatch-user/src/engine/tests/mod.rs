@@ -4,7 +4,10 @@
 pub(crate) mod lab;
 
 mod actors;
+mod clock;
 mod confirmed;
+mod crowds;
+mod evasion;
 mod incidents;
 mod losses;
 mod memory;

@@ -47,6 +47,20 @@ fn a_scan_goes_on_under_other_numbers_and_a_zone_of_another_name() {
 }
 
 #[test]
+fn a_zone_that_is_divided_stays_inside_and_its_scan_is_none_of_the_internet() {
+    let zone = |name: &str, networks| Zone { name: name.to_owned(), networks: vec![network(networks)] };
+    let whole = Policy { zones: vec![zone("inside", "10.0.0.0/8")], ..policy() };
+    let parts = vec![zone("office", "10.1.0.0/16"), zone("servers", "10.2.0.0/16")];
+    let divided = Policy { zones: parts, ..policy() };
+    let mut lab = Lab::new(whole);
+    lab.sweep(SCANNER, "10.2.0", 1..=200, 16_833, 200.0);
+    lab.wait(10.0);
+    lab.reload(&divided);
+    lab.wait(100.0);
+    assert_eq!(of_one_incident(&lab), [(Action::Detected, 1), (Action::Ended, 2)]);
+}
+
+#[test]
 fn a_role_that_covers_a_scan_lets_its_incident_end() {
     let covered = Policy { roles: vec![anything_inside(SCANNER)], ..policy() };
     let mut lab = Lab::new(policy());

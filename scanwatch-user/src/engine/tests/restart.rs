@@ -185,7 +185,7 @@ fn what_an_older_scanwatch_wrote_is_taken_up() {
     let mut lab = Lab::new(policy());
     lab.scan_ports(SCANNER, SERVER, 1..=30, 20.0);
     let id = lab.the_detection().incident;
-    let written = include_str!("state_v1.json");
+    let written = include_str!("state_v2.json");
     lab.take_up(written.trim_end());
     lab.reload_tables(&policy());
     lab.scan_ports(SCANNER, SERVER, 31..=60, 20.0);

@@ -60,7 +60,7 @@ impl Edge {
 
     /// So many sources nobody saw before, on hosts up to this number.
     fn crowd(&mut self, key: PortKey, sources: u64, hosts: u64) {
-        let hasher = Hasher::new(Settings::DEFAULT.seed);
+        let hasher = Hasher::new(Settings::SEED);
         let mut sketch = PortSketch::EMPTY;
         for _ in 0..sources {
             self.sources += 1;
@@ -370,7 +370,7 @@ fn a_clock_set_back_or_forward_by_years_ends_what_is_open_and_learns_anew() {
 #[test]
 fn statistics_name_the_ports_most_sources_try_and_those_that_hardly_anybody_is_answered_on() {
     let mut edge = Edge::settled();
-    let hasher = Hasher::new(Settings::DEFAULT.seed);
+    let hasher = Hasher::new(Settings::SEED);
     let guests = |count: u8| {
         let mut sketch = PortSketch::EMPTY;
         (0..count).for_each(|guest| sketch.answer(hasher.endpoint(&mapped([198, 51, 100, guest])).host()));

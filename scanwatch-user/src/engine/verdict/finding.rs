@@ -103,7 +103,7 @@ impl Finding {
 
     /// With these pairs, of whose answers nothing is said.
     #[must_use]
-    pub fn with_hashed<'a>(mut self, hasher: Hasher, pairs: impl IntoIterator<Item = &'a Pair>) -> Self {
+    pub fn with_hashed<'a>(mut self, hasher: &Hasher, pairs: impl IntoIterator<Item = &'a Pair>) -> Self {
         for pair in pairs {
             let element = Element::of(hasher, &pair.target, pair.port);
             self.counts.insert(Part::Pairs, element.pair);

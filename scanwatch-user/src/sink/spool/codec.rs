@@ -13,6 +13,11 @@ pub const HEAD_BYTES: usize = 8;
 /// The largest body: no form of a message comes near, and a damaged length stays harmless.
 pub const BODY_BYTES_MAX: usize = 16 << 20;
 
+/// What of a record tells whether it can be one: its head, and of its body time, severity, and length of the id.
+pub const LOOK_BYTES: usize = HEAD_BYTES + 8 + 1 + 2;
+/// The shortest body: id, key and payload are empty.
+const BODY_BYTES_MIN: usize = 8 + 1 + 2 + 2;
+
 const SEVERITIES: [Severity; 4] = [Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
 
 /// The record of an envelope; `None` where it is larger than any message.
@@ -40,6 +45,17 @@ pub fn head(bytes: [u8; HEAD_BYTES]) -> Option<(usize, u32)> {
     let mut bytes = &bytes[..];
     let length = bytes.get_u32_le() as usize;
     (length <= BODY_BYTES_MAX).then(|| (length, bytes.get_u32_le()))
+}
+
+/// The length of the body where these first bytes, at least [`LOOK_BYTES`], can be those of a record.
+pub fn looks_like_a_record(bytes: &[u8]) -> Option<usize> {
+    let (head_of, mut body) = bytes.split_first_chunk()?;
+    let (length, _) = head(*head_of)?;
+    body.try_get_u64_le().ok()?;
+    let level = body.try_get_u8().ok()?;
+    let id = usize::from(body.try_get_u16_le().ok()?);
+    let is_one = BODY_BYTES_MIN + id <= length && SEVERITIES.iter().any(|severity| *severity as u8 == level);
+    is_one.then_some(length)
 }
 
 /// The envelope of a body with this checksum; `None` where it is damaged.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::FOLDER_MODE;
 use super::ledger::{Entry, Ledger};
-use super::segment::Segment;
+use super::segment::{Found, Segment};
 use crate::sink::Envelope;
 
 /// Segments are this part of the limit, within bounds: what gives way at once is no more.
@@ -33,21 +33,13 @@ impl Disk {
     pub fn open(folder: &Path, bytes_max: u64) -> io::Result<(Self, Option<Entry>, u64)> {
         DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder)?;
         let (ledger, entry) = Ledger::open(&folder.join("ledger"))?;
-        let mut segments = VecDeque::new();
-        let mut is_torn = false;
-        for (segment, is_damaged) in Segment::all(folder)? {
-            is_torn = is_damaged;
-            match (segment.records, is_damaged) {
-                (0, false) => segment.remove()?,
-                (0, true) => segment.put_aside()?,
-                _ => segments.push_back(segment),
-            }
-        }
-        let head = segments.front().map_or(0, |segment| segment.first);
+        let Found { segments, is_torn } = Segment::all(folder)?;
+        let segments = VecDeque::from(segments);
+        let (head, offset) = segments.front().map_or((0, 0), |segment| (segment.first, segment.begin));
         if let Some(last) = segments.back() {
             last.cut()?;
         }
-        let disk = Self { folder: folder.to_owned(), ledger, segments, bytes_max, head, offset: 0 };
+        let disk = Self { folder: folder.to_owned(), ledger, segments, bytes_max, head, offset };
         // Without a ledger, nobody knows what lay before the first segment.
         let (begin, known) = entry.map_or((head, 0), |entry| (entry.acknowledged, entry.missing));
         // At the very end it is one that was never written to its end.
@@ -92,7 +84,7 @@ impl Disk {
 
     /// Bytes on disk.
     pub fn bytes(&self) -> u64 {
-        self.segments.iter().map(|segment| segment.bytes).sum()
+        self.segments.iter().map(Segment::bytes).sum()
     }
 
     /// Adds a record of this number. False where the limit leaves no room.
@@ -102,7 +94,7 @@ impl Disk {
             return Ok(false);
         }
         let segment_max = (self.bytes_max / SEGMENTS).clamp(*SEGMENT_BYTES.start(), *SEGMENT_BYTES.end());
-        let fits = |last: &&mut Segment| last.end() == number && last.bytes + length <= segment_max;
+        let fits = |last: &&mut Segment| last.end() == number && last.bytes() + length <= segment_max;
         if let Some(last) = self.segments.back_mut().filter(fits) {
             last.append(record)?;
             return Ok(true);
@@ -148,8 +140,8 @@ impl Disk {
     pub fn remove_first(&mut self) -> io::Result<u64> {
         let Some(first) = self.segments.pop_front() else { return Ok(0) };
         let waiting = first.end() - self.head.max(first.first);
-        self.head = self.segments.front().map_or(first.end(), |next| next.first);
-        self.offset = 0;
+        (self.head, self.offset) =
+            self.segments.front().map_or((first.end(), 0), |next| (next.first, next.begin));
         first.remove()?;
         Ok(waiting)
     }

@@ -72,57 +72,66 @@ fn mend_segment(content: &mut [u8]) {
     }
 }
 
-/// The records of a segment before the first that is damaged.
-fn readable(content: &[u8]) -> Vec<Envelope> {
+/// The record at the beginning of these bytes, and how long it is.
+fn record(bytes: &[u8]) -> Option<(Envelope, usize)> {
+    let (start, behind) = bytes.split_first_chunk::<HEAD_BYTES>()?;
+    let (length, checksum) = head(*start)?;
+    let body = behind.get(..length)?;
+    Some((decode(body.to_vec(), checksum)?, HEAD_BYTES + length))
+}
+
+/// The records of a segment, numbered from 0; damage, of whatever length, has a number as well.
+fn readable(content: &[u8]) -> Vec<(u64, Envelope)> {
     let mut records = Vec::new();
-    let mut rest = content;
-    while let Some((bytes, behind)) = rest.split_first_chunk::<HEAD_BYTES>()
-        && let Some((length, checksum)) = head(*bytes)
-        && behind.len() >= length
-        && let Some(envelope) = decode(behind[..length].to_vec(), checksum)
-    {
-        records.push(envelope);
-        rest = &behind[length..];
+    let (mut at, mut number, mut is_whole) = (0, 0, true);
+    while at < content.len() {
+        if let Some((envelope, length)) = record(&content[at..]) {
+            records.push((number, envelope));
+            (at, number, is_whole) = (at + length, number + 1, true);
+        } else {
+            number += u64::from(is_whole);
+            (at, is_whole) = (at + 1, false);
+        }
     }
     records
 }
 
-/// What lies in a folder, by number; `None` where segments overlap, as no spool writes them.
-fn waiting(folder: &Path) -> Option<Vec<(u64, Envelope)>> {
-    let mut segments: Vec<(u64, Vec<Envelope>)> = Vec::new();
+/// What lies in a folder, by number. What overlaps with what is before it comes behind.
+fn waiting(folder: &Path) -> Vec<(u64, Envelope)> {
+    let mut segments = Vec::new();
     for entry in fs::read_dir(folder).expect("the folder") {
         let path = entry.expect("an entry").path();
         let number = path.file_stem().and_then(|stem| u64::from_str_radix(stem.to_str()?, 16).ok());
         if path.extension().is_some_and(|end| end == "seg")
             && let Some(first) = number.filter(|first| *first < 1 << 62)
         {
-            segments.push((first, readable(&fs::read(path).expect("the segment"))));
+            segments.push((first, path));
         }
     }
-    segments.sort_by_key(|(first, _)| *first);
-    let overlap = segments.windows(2).any(|two| two[0].0 + two[0].1.len() as u64 > two[1].0);
-    let records = segments.into_iter().flat_map(|(first, records)| (first..).zip(records));
-    (!overlap).then(|| records.collect())
+    segments.sort();
+    let mut records: Vec<(u64, Envelope)> = Vec::new();
+    for (first, path) in segments {
+        let first = records.last().map_or(first, |(last, _)| first.max(last + 1));
+        let content = fs::read(path).expect("the segment");
+        records.extend(readable(&content).into_iter().map(|(number, envelope)| (first + number, envelope)));
+    }
+    records
 }
 
 /// Takes up, in an empty folder, what an input says lies there; drains it as a sink does, and uses it further.
 ///
 /// # Panics
-/// Where a record before a damage is not handed over once and in order, where the spool comes to no end or does not count
+/// Where a record that is whole is not handed over once and in order, where the spool comes to no end or does not count
 /// what it holds, or where it takes nothing any more.
 pub fn take_up(folder: &Path, input: &[u8]) {
     lay_out(folder, input);
-    let expected = waiting(folder);
+    let mut expected = waiting(folder);
     let ledger = Ledger::open(&folder.join("ledger")).expect("the ledger");
     let acknowledged = ledger.1.map_or(0, |entry| entry.acknowledged);
     let mut spool = Spool::open(folder, PLAN, NOW);
-    if let Some(mut expected) = expected {
-        expected.retain(|(number, _)| *number >= acknowledged);
-        assert_eq!(spool.messages(), expected.len() as u64, "messages that wait");
-        assert!(drained(&mut spool) == expected, "what was readable is handed over, in order");
-    } else {
-        drained(&mut spool);
-    }
+    expected.retain(|(number, _)| *number >= acknowledged);
+    assert_eq!(spool.messages(), expected.len() as u64, "messages that wait");
+    assert!(drained(&mut spool) == expected, "what was readable is handed over, in order");
     assert_eq!((spool.messages(), spool.bytes()), (0, 0), "nothing is left");
     goes_on(folder, spool);
 }

@@ -12,6 +12,7 @@ mod disk;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod ledger;
+mod runs;
 mod segment;
 #[cfg(test)]
 mod tests;

@@ -338,7 +338,7 @@ fn backoff(pace: Pace) -> ExponentialBackoff {
 }
 
 fn now() -> Timestamp {
-    Timestamp::from_ns(crate::kernel::WallClock::wall_ns())
+    Timestamp::from_ns(crate::kernel::wall_ns())
 }
 
 #[cfg(test)]

@@ -1,0 +1,81 @@
+//! An agent that is killed at any moment.
+
+use std::fs;
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, Result, ensure};
+use nix::sys::signal::Signal;
+use xtask::lab::agent::Setup;
+use xtask::lab::wait::poll;
+use xtask::lab::{Lab, Scanwatch, Stop};
+
+use super::support::{RECORD_LIMIT, assert_about, is_detected, number, watching};
+use super::{SOON, links};
+
+/// Times it is killed.
+const KILLS: u32 = 4;
+/// Latest moment after it began to watch.
+const MOMENT_MAX_MS: u64 = 3_000;
+/// Ports that are tried, a fixed number, so that whatever is counted twice shows.
+const PORTS: u32 = 2_000;
+
+fn remembering(lab: &Lab) -> Setup {
+    Scanwatch::on(lab).arg("--state-dir").arg(&lab.folder().join("state").display().to_string())
+}
+
+/// Moments that nobody chose; printed, so that a failure can be tried again.
+fn moments() -> Vec<Duration> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mut state = u64::from(since.subsec_nanos()) | 1;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        Duration::from_millis((state >> 33) % MOMENT_MAX_MS)
+    };
+    let moments = (0..KILLS).map(|_| next()).collect();
+    println!("killed after {moments:?}");
+    moments
+}
+
+#[test]
+fn killed_at_random_moments_under_load_it_leaves_nothing_counts_nothing_twice_and_keeps_its_incident()
+-> Result<()> {
+    let lab = Lab::new()?;
+    let state = lab.folder().join("state/incidents.json");
+    // Forged sources from outside, beside a scan that goes on over all that follows.
+    let _load =
+        lab.outside.spawn("hping3", ["-q", "-S", "--rand-source", "-p", "80", "-i", "u1000", "10.2.0.10"])?;
+    let ports = format!("-p1-{PORTS}");
+    let scan = ["-n", "-Pn", "-sS", &ports, "--max-rate", "60", "--max-retries", "0", "10.2.0.20"];
+    let scan = lab.scanner.spawn("nmap", scan)?;
+    let mut agent = watching(remembering(&lab))?;
+    let detected = agent.wait_for(is_detected, RECORD_LIMIT)?;
+    poll("the first save", SOON, &Stop::new(), || Ok(fs::metadata(&state).is_ok().then_some(())))?;
+    let mut records = Vec::new();
+    for moment in moments() {
+        thread::sleep(moment);
+        agent.process().signal(Signal::SIGKILL)?;
+        poll("its end", SOON, &Stop::new(), || Ok((!agent.is_running()?).then_some(())))?;
+        records.extend(agent.stop()?.records);
+        poll("free hooks", SOON, &Stop::new(), || Ok((!links(&lab)?.contains("xdp")).then_some(())))?;
+        agent = watching(remembering(&lab))?;
+        ensure!(agent.log().contains("going on with 1 open incidents"), "{}", agent.log());
+    }
+    scan.wait(Duration::from_mins(2))?.ok()?;
+    let is_ended = |records: &[xtask::lab::agent::Record]| records.iter().any(|r| r.action() == "scan-ended");
+    agent.wait_for(is_ended, Duration::from_mins(2))?;
+    records.extend(agent.stop()?.records);
+
+    let id = detected.first().context("waited for")?.incident();
+    let told: Vec<_> = records.iter().map(|record| (record.action(), record.incident())).collect();
+    ensure!(told.iter().all(|(_, incident)| *incident == id), "{told:?}");
+    ensure!(told.iter().filter(|(action, _)| *action == "scan-detected").count() == 1, "{told:?}");
+    let last = records.last().context("no record")?;
+    let counted = number(last, "scanwatch.scan.ports");
+    println!("{counted} of {PORTS} ports were counted over {KILLS} kills");
+    assert_about(last, "scanwatch.scan.hosts", 1.0, 0.01);
+    // Less by what nobody watched; more by nothing but the error of the sketches.
+    ensure!(counted <= f64::from(PORTS) * 1.06, "{}", last.line);
+    ensure!(counted >= f64::from(PORTS) * 0.4, "{}", last.line);
+    Ok(())
+}
