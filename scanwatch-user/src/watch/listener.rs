@@ -26,8 +26,8 @@ pub struct Listener {
     pub(super) socket: Socket,
     /// Requests must name this machine by a number, or as localhost: names that others' name servers choose may lead here.
     pub(super) is_private: bool,
-    endpoint: Endpoint,
-    _guard: Option<Guard>,
+    pub(super) endpoint: Endpoint,
+    pub(super) guard: Option<Guard>,
 }
 
 #[derive(Debug)]
@@ -38,7 +38,7 @@ pub(super) enum Socket {
 
 /// Removes the file of a socket.
 #[derive(Debug)]
-struct Guard(PathBuf);
+pub(super) struct Guard(PathBuf);
 
 impl Drop for Guard {
     fn drop(&mut self) {
@@ -74,7 +74,7 @@ impl Listener {
         }
         .map_err(|error| cannot(&error, "this kernel is not supported"))?;
         let is_private = matches!(listen.endpoint, Endpoint::Tcp(_)) && !listen.expose;
-        Ok(Self { socket, is_private, endpoint: listen.endpoint.clone(), _guard: guard })
+        Ok(Self { socket, is_private, endpoint: listen.endpoint.clone(), guard })
     }
 
     /// Whether anything is in the way of [`Self::bind`], as far as it is found without listening: that a port is taken is not.

@@ -51,7 +51,7 @@ impl Server {
                 tokio::select! {
                     // Whoever holds the other end says nothing, and goes.
                     _ = stopped => {}
-                    () = accept(&listener, router) => {}
+                    () = accept(listener, router) => {}
                 }
             });
         })?;
@@ -70,19 +70,22 @@ impl Drop for Server {
 }
 
 /// Accepts connections for ever.
-async fn accept(listener: &Listener, router: Router) {
+async fn accept(listener: Listener, router: Router) {
+    let Listener { socket, endpoint, guard, .. } = listener;
     let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let accepted = match &listener.socket {
-        Socket::Tcp(socket) => match socket.try_clone().and_then(TcpListener::from_std) {
+    // As it is, for another descriptor may not be had.
+    let accepted = match socket {
+        Socket::Tcp(socket) => match TcpListener::from_std(socket) {
             Ok(socket) => accept_tcp(&socket, &slots, &router).await,
             Err(error) => error,
         },
-        Socket::Unix(socket) => match socket.try_clone().and_then(UnixListener::from_std) {
+        Socket::Unix(socket) => match UnixListener::from_std(socket) {
             Ok(socket) => accept_unix(&socket, &slots, &router).await,
             Err(error) => error,
         },
     };
-    tracing::error!("{}: nothing is answered any more: {accepted}", listener.endpoint());
+    drop(guard);
+    tracing::error!("{endpoint}: nothing is answered any more: {accepted}");
 }
 
 async fn accept_tcp(socket: &TcpListener, slots: &Arc<Semaphore>, router: &Router) -> io::Error {

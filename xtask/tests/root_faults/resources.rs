@@ -29,6 +29,7 @@ fn without_descriptors_the_agent_watches_on_says_so_and_recovers() -> Result<()>
         lab.router.run_line(&format!("prlimit --pid {pid} --nofile={limit}:4096"), SOON)?;
         anyhow::Ok(())
     };
+    lab.router.run_line("curl -sSf http://127.0.0.1:9477/healthz", SOON)?;
     limit(lowest_free(pid))?;
     // They wait in the kernel's queue.
     let script = "exec 3<>/dev/tcp/127.0.0.1/9477 4<>/dev/tcp/127.0.0.1/9477; sleep 60";
