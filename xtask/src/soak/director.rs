@@ -15,6 +15,8 @@ use crate::lab::Stop;
 
 /// A soak shorter than this is to show that everything works, and no more.
 const SHORT: Duration = Duration::from_mins(5);
+/// One of at least this length sees how memory is after everything was saved.
+const LONG: Duration = Duration::from_mins(30);
 /// Quiet after which every incident has ended: a minute without growth, the look after it, and a busy machine.
 const CALM: Duration = Duration::from_secs(90);
 const CALM_SHORT: Duration = Duration::from_secs(15);
@@ -22,6 +24,8 @@ const CALM_SHORT: Duration = Duration::from_secs(15);
 const RESTARTS: f64 = 0.6;
 /// Time between two looks at scanwatch.
 const LOOK: Duration = Duration::from_millis(500);
+/// Time between two notes of its memory.
+const NOTE: Duration = Duration::from_secs(30);
 /// Longest wait for short scans to end before a restart.
 const GATE_LIMIT: Duration = Duration::from_mins(5);
 
@@ -59,9 +63,19 @@ impl Plan {
         self.total.saturating_sub(self.calm())
     }
 
-    /// Time until a process has seen of everything.
+    /// Time until a process has seen of everything. In a long soak it has once saved all it knows, which takes memory and
+    /// is done every ten minutes.
     fn warm(self) -> Duration {
-        if self.is_short() { Duration::from_secs(6) } else { Duration::from_secs(90) }
+        match self.total {
+            total if total < SHORT => Duration::from_secs(6),
+            total if total < LONG => Duration::from_secs(90),
+            _ => Duration::from_mins(11),
+        }
+    }
+
+    /// Time after which there are no restarts, so that the last process has time to grow after its warm-up.
+    fn restarts(self) -> Duration {
+        self.acting().mul_f64(RESTARTS).min(self.acting().saturating_sub(self.warm() * 3 / 2))
     }
 
     /// Length of slow scans, seconds.
@@ -129,14 +143,18 @@ impl<'a> Director<'a> {
         let began = Instant::now();
         let acting = self.plan.acting();
         let start = self.keeper.read()?;
-        let mut next = self.plan.warm().min(acting / 5);
-        let mut restarted = began;
+        let mut next = self.plan.warm().min(acting / 20);
+        let (mut restarted, mut noted) = (began, Duration::ZERO);
         let mut warm = None;
         loop {
             self.stage.stop.check()?;
-            self.keeper.look()?;
+            let kb = self.keeper.look()?;
             let now = began.elapsed();
-            let restarts = now < acting.mul_f64(RESTARTS) || !self.first.is_empty();
+            if now >= noted {
+                self.stage.note(&format!("memory: {kb} kB"))?;
+                noted = now + NOTE;
+            }
+            let restarts = now < self.plan.restarts() || !self.first.is_empty();
             if warm.is_none() && !restarts && restarted.elapsed() >= self.plan.warm() {
                 warm = Some(self.keeper.read()?);
             }

@@ -101,8 +101,8 @@ impl<'a> Keeper<'a> {
         })
     }
 
-    /// Looks at its memory; fails where it has ended by itself.
-    pub fn look(&mut self) -> Result<()> {
+    /// Looks at its memory, which it returns in kB; fails where it has ended by itself.
+    pub fn look(&mut self) -> Result<u64> {
         let log = self.folder.join("agent-ended.log");
         let agent = self.agent()?;
         if !agent.is_running()? {
@@ -111,7 +111,7 @@ impl<'a> Keeper<'a> {
         }
         let kb = resident_kb(agent.process().pid())?;
         self.figures.rss_max_kb = self.figures.rss_max_kb.max(kb);
-        Ok(())
+        Ok(kb)
     }
 
     /// What it holds now.
