@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -147,8 +148,17 @@ pub(super) fn codename() -> String {
     os_release("VERSION_CODENAME")
 }
 
-/// The address of the machine's own mirror of Debian.
+/// The address of the machine's own mirror of Debian, asked for once.
 fn mirror() -> Result<String> {
+    static MIRROR: OnceLock<String> = OnceLock::new();
+    if let Some(known) = MIRROR.get() {
+        return Ok(known.clone());
+    }
+    let found = find_mirror()?;
+    Ok(MIRROR.get_or_init(|| found).clone())
+}
+
+fn find_mirror() -> Result<String> {
     if os_release("ID") != "debian" {
         bail!("this machine runs no Debian, whose archive has the packages");
     }

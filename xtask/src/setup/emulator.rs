@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
+use nix::unistd::geteuid;
 
 use super::archive::Archive;
 use super::{TOOLS_DIR, apt};
@@ -37,7 +38,7 @@ pub fn emulator() -> Result<PathBuf> {
 fn install() -> Result<()> {
     let Err(refused) = apt::install(&[PACKAGE]) else { return Ok(()) };
     let release = super::archive::codename();
-    if release.is_empty() {
+    if release.is_empty() || !geteuid().is_root() {
         return Err(refused);
     }
     let backports = format!("{release}-backports");
