@@ -1,6 +1,6 @@
 //! IPv4: options, fragments, lengths, protocols.
 
-use super::{CLIENT, Contacted, FROM, Fixture, SERVER, between, datagram, fixture, not, probe};
+use super::{CLIENT, Contacted, FROM, Fixture, SERVER, between, datagram, fixture, not, probe, some_of};
 use crate::build::{Ipv4, Segment, ether, icmp, ipv4, raw, sctp, tcp, udp};
 use scanwatch_common::abi::Outcome::Answered;
 use scanwatch_common::abi::Technique::{Flags, Icmp, Null, Proto, Sctp, Syn};
@@ -27,7 +27,7 @@ fn options() -> Vec<Fixture> {
             fixture(name("ICMP"), ether().carry(header().carry(icmp(8).body(&echo))), probe(Icmp, 0)),
         ]
     };
-    (0..=10).flat_map(with).collect()
+    some_of(0..=10).flat_map(with).collect()
 }
 
 fn fragments() -> Vec<Fixture> {

@@ -1,6 +1,8 @@
 //! IPv6: extension headers, fragments, lengths.
 
-use super::{CLIENT, CLIENT_V6, FROM, Fixture, SERVER, SERVER_V6, datagram_v6, fixture, not, probe_v6};
+use super::{
+    CLIENT, CLIENT_V6, FROM, Fixture, SERVER, SERVER_V6, datagram_v6, fixture, not, probe_v6, some_of,
+};
 use crate::build::{Extension, Ipv6, Segment, ether, icmpv6, ipv6, raw, sctp, tcp, udp};
 use scanwatch_common::abi::Technique::{Flags, Icmp, Null, Proto, Sctp, Syn};
 use scanwatch_common::classify::tcp_flags::ACK;
@@ -54,7 +56,7 @@ fn extensions() -> Vec<Fixture> {
             ),
         ]
     };
-    every_extension().into_iter().flat_map(with).collect()
+    some_of(every_extension().into_iter()).flat_map(with).collect()
 }
 
 fn chains() -> Vec<Fixture> {

@@ -2,7 +2,7 @@
 
 use super::{
     CLIENT, CLIENT_V6, Contacted, FROM, Fixture, Outcome, SERVER, SERVER_V6, between, fixture, not, probe_v6,
-    told, told_v6,
+    some_of, told, told_v6,
 };
 use crate::build::{Extension, Packet, Segment, ether, icmp, icmpv6, ipv4, ipv6, raw, sctp, tcp, udp};
 use scanwatch_common::abi::Outcome::{Answered, Refused};
@@ -77,7 +77,7 @@ fn quotes() -> Vec<Fixture> {
     ]
     .into_iter()
     .flatten()
-    .chain((1..=10).map(|words| {
+    .chain(some_of(1..=10).map(|words| {
         let frame = unreachable(&options(words).carry(tcp(FROM, 22)), SHORTEST + words * 4);
         let name = format!("ICMP unreachable, quoting TCP behind {words} words of options");
         fixture(name, frame, refused(Technique::Syn, 22))
@@ -116,11 +116,11 @@ fn codes() -> Vec<Fixture> {
     let quoted_v6 = asked_v6(tcp(FROM, 22));
     let error =
         |kind, code| ether().carry(ipv4(ROUTER, CLIENT).carry(icmp(kind).code(code).quote(&quoted, 576)));
-    let v4 = (0..=15).map(|code| {
+    let v4 = some_of(0..=15).map(|code| {
         let expect = if code == 4 { not(Counter::IcmpError) } else { refused(Technique::Syn, 22) };
         fixture(format!("ICMP unreachable, code {code}"), error(3, code), expect)
     });
-    let v6 = (0..=6).map(|code| {
+    let v6 = some_of(0..=6).map(|code| {
         let message = icmpv6(1).code(code).quote(&quoted_v6, 1232);
         let frame = ether().carry(ipv6(ROUTER_V6, CLIENT_V6).carry(message));
         fixture(format!("ICMPv6 unreachable, code {code}"), frame, refused_v6(Technique::Syn, 22))

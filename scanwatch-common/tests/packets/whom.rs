@@ -1,6 +1,6 @@
 //! Sources nobody owns and targets nobody is.
 
-use super::{CLIENT, CLIENT_V6, FROM, Fixture, Outcome, SERVER, SERVER_V6, fixture, not};
+use super::{CLIENT, CLIENT_V6, FROM, Fixture, Outcome, SERVER, SERVER_V6, fixture, not, some_of};
 use crate::build::{BROADCAST, Segment, ether, icmp, icmpv6, ipv4, ipv6, raw, sctp, tcp, udp};
 use scanwatch_common::classify::tcp_flags::{ACK, RST, SYN};
 use scanwatch_common::counters::Counter;
@@ -44,7 +44,7 @@ fn sent(source: Option<&str>, target: Option<&str>, segment: impl Into<Segment>)
 fn targets() -> Vec<Fixture> {
     let group = || not(Counter::GroupTarget);
     let mut fixtures = Vec::new();
-    for target in NO_TARGETS.into_iter().chain(NO_TARGETS_V6) {
+    for target in some_of(NO_TARGETS.into_iter().chain(NO_TARGETS_V6)) {
         let to = |segment: Segment| sent(None, Some(target), segment);
         fixtures.push(fixture(format!("TCP SYN to {target}"), to(tcp(FROM, 80).into()), group()));
         fixtures.push(fixture(format!("UDP to {target}"), to(udp(FROM, 5353).into()), group()));
@@ -65,7 +65,7 @@ fn targets() -> Vec<Fixture> {
 fn sources() -> Vec<Fixture> {
     let nobody: fn() -> Outcome = || not(Counter::SourceUnusable);
     let mut fixtures = Vec::new();
-    for source in NO_TARGETS.into_iter().chain(NO_TARGETS_V6) {
+    for source in some_of(NO_TARGETS.into_iter().chain(NO_TARGETS_V6)) {
         let from = |segment: Segment| sent(Some(source), None, segment);
         fixtures.push(fixture(format!("TCP SYN from {source}"), from(tcp(FROM, 80).into()), nobody()));
         fixtures.push(fixture(format!("UDP from {source}"), from(udp(FROM, 53).into()), nobody()));
@@ -83,7 +83,7 @@ fn sources() -> Vec<Fixture> {
 /// In an answer, who tried is whom it goes to.
 fn answers() -> Vec<Fixture> {
     let mut fixtures = Vec::new();
-    for nobody in NO_TARGETS.into_iter().chain(NO_TARGETS_V6) {
+    for nobody in some_of(NO_TARGETS.into_iter().chain(NO_TARGETS_V6)) {
         let answer = || tcp(80, FROM).flags(SYN | ACK);
         let from = sent(Some(nobody), None, answer());
         let to = sent(None, Some(nobody), answer());
