@@ -14,7 +14,7 @@ use super::{SOON, hears, scan};
 /// The lowest descriptor that a process has not open: with that as its limit it gets no other.
 fn lowest_free(pid: Pid) -> u64 {
     let is_free = |n: &u64| fs::symlink_metadata(format!("/proc/{pid}/fd/{n}")).is_err();
-    (0..).find(is_free).unwrap_or_default()
+    (0..=4096).find(is_free).unwrap_or_default()
 }
 
 #[test]
