@@ -26,10 +26,21 @@ pub fn shown(path: &Path) -> std::path::Display<'_> {
 }
 
 /// The cargo that runs us, started in the root of the workspace.
+///
+/// What cargo tells us of our own crate is kept from it: build scripts that look at such variables (ring's does) would run
+/// again, and all that depends on them, whenever cargo is called by hand in between.
 #[must_use]
 pub fn cargo() -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(root());
+    for (name, _) in env::vars_os() {
+        let is_of_a_crate = name
+            .to_str()
+            .is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"));
+        if is_of_a_crate {
+            cargo.env_remove(name);
+        }
+    }
     cargo
 }
 
