@@ -178,7 +178,7 @@ fn outside(number: &mut u32) -> u32 {
 
 #[test]
 fn a_million_forged_sources_a_second_hide_no_scanner_and_get_no_cells() {
-    const PROBES: u64 = 30;
+    const PROBES: u64 = 60;
     let mut watch = Watch::under(Policy::default());
     let mut forged = 0;
     for probe in 0..PROBES {
@@ -191,8 +191,9 @@ fn a_million_forged_sources_a_second_hide_no_scanner_and_get_no_cells() {
     let seen = watch.end();
     seen.assert_accused(&[INSIDER, OUTSIDER]);
     assert_swept(seen.end_of(INSIDER), (Direction::Lateral, SMB), PROBES, ALIKE);
-    // The flood makes the doorkeeper forget who waits there, but not whom it let in.
-    assert_swept(seen.end_of(OUTSIDER), (Direction::Inbound, TELNET), PROBES, PROBES / 2);
+    // The flood makes the doorkeeper forget who waits there, but not whom it let in. Six forged sources come into a set between
+    // two probes, which leaves who waits there in four cases of nine; three times in a row it takes twenty probes on average.
+    assert_swept(seen.end_of(OUTSIDER), (Direction::Inbound, TELNET), PROBES, PROBES * 2 / 3);
     assert_eq!(seen.counted(Counter::CellCreated), 2, "one a scanner");
     assert_eq!(seen.counted(Counter::CellRefused) + seen.counted(Counter::RingLost), 0);
     let not_admitted = seen.counted(Counter::NotAdmitted);
