@@ -153,7 +153,9 @@ fn assert_swept(end: &Snapshot, (direction, port): (Direction, u16), probes: u64
     let [hosts, pairs, ports, answered] =
         [end.hosts, end.pairs, end.ports, end.answered].map(|estimate| estimate.rounded());
     assert!((probes - missed..=probes).contains(&hosts), "{probes} hosts: {line}");
-    assert_eq!((pairs, ports, answered), (hosts, 1, 0), "{line}");
+    // Two sketches, which may differ by one.
+    assert!(pairs.abs_diff(hosts) <= 1, "{pairs} pairs: {line}");
+    assert_eq!((ports, answered), (1, 0), "{line}");
     assert_eq!(end.scanner.mac, Some(build::MAC_SOURCE), "{line}");
     let swept: HashSet<IpAddr> = (0..probes).map(|number| server(number).into()).collect();
     assert!(!end.targets.is_empty(), "{line}");
