@@ -153,7 +153,9 @@ fn assert_swept(end: &Snapshot, (direction, port): (Direction, u16), probes: u64
     let [hosts, pairs, ports, answered] =
         [end.hosts, end.pairs, end.ports, end.answered].map(|estimate| estimate.rounded());
     assert!((probes - missed..=probes).contains(&hosts), "{probes} hosts: {line}");
-    assert_eq!((pairs, ports, answered), (hosts, 1, 0), "{line}");
+    // Two sketches, which may differ by one.
+    assert!(pairs.abs_diff(hosts) <= 1, "{pairs} pairs: {line}");
+    assert_eq!((ports, answered), (1, 0), "{line}");
     assert_eq!(end.scanner.mac, Some(build::MAC_SOURCE), "{line}");
     let swept: HashSet<IpAddr> = (0..probes).map(|number| server(number).into()).collect();
     assert!(!end.targets.is_empty(), "{line}");
@@ -178,7 +180,7 @@ fn outside(number: &mut u32) -> u32 {
 
 #[test]
 fn a_million_forged_sources_a_second_hide_no_scanner_and_get_no_cells() {
-    const PROBES: u64 = 30;
+    const PROBES: u64 = 60;
     let mut watch = Watch::under(Policy::default());
     let mut forged = 0;
     for probe in 0..PROBES {
@@ -191,8 +193,9 @@ fn a_million_forged_sources_a_second_hide_no_scanner_and_get_no_cells() {
     let seen = watch.end();
     seen.assert_accused(&[INSIDER, OUTSIDER]);
     assert_swept(seen.end_of(INSIDER), (Direction::Lateral, SMB), PROBES, ALIKE);
-    // The flood makes the doorkeeper forget who waits there, but not whom it let in.
-    assert_swept(seen.end_of(OUTSIDER), (Direction::Inbound, TELNET), PROBES, PROBES / 2);
+    // The flood makes the doorkeeper forget who waits there, but not whom it let in. Six forged sources come into a set between
+    // two probes, which leaves who waits there in four cases of nine; three times in a row it takes twenty probes on average.
+    assert_swept(seen.end_of(OUTSIDER), (Direction::Inbound, TELNET), PROBES, PROBES * 2 / 3);
     assert_eq!(seen.counted(Counter::CellCreated), 2, "one a scanner");
     assert_eq!(seen.counted(Counter::CellRefused) + seen.counted(Counter::RingLost), 0);
     let not_admitted = seen.counted(Counter::NotAdmitted);
