@@ -189,7 +189,7 @@ impl Gathered {
         let mut event = FloodEvent {
             action,
             at: now,
-            id: IncidentId::new(&SourceKey::MIN, Direction::Lateral, Kind::Block, self.first),
+            id: IncidentId::new(&SourceKey::MIN, Direction::Lateral, Kind::Block, self.first, 0),
             sequence: self.records,
             scans: self.scans,
             sources: self.sources.estimate(),

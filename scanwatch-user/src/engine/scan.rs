@@ -228,10 +228,10 @@ impl Scope {
         })
     }
 
-    /// True where everything in a cell of the scan's direction belongs to the scan.
+    /// True where everything in a cell of the scan's direction belongs to the scan; there has to be something.
     #[must_use]
     pub fn takes_cell(&self, counts: &Counts, cell: &CellView) -> bool {
-        if self.budget != cell.role {
+        if self.budget != cell.role || cell.hosts.is_empty() {
             return false;
         }
         let hosts = || counts.covers(Part::Hosts, cell.hosts);

@@ -142,6 +142,9 @@ pub struct Source {
     pub last: Timestamp,
     /// Open incidents.
     pub incidents: Vec<Incident>,
+    /// How many incidents were opened so far; it begins anew after 65,535.
+    #[serde(default)]
+    pub opened: u16,
     /// What ended incidents were about, as long as the windows still show it.
     pub ended: Vec<Footprint>,
 }
@@ -172,6 +175,7 @@ impl Source {
             due: None,
             last: Timestamp::default(),
             incidents: Vec::new(),
+            opened: 0,
             ended: Vec::new(),
         }
     }

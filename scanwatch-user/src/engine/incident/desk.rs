@@ -121,7 +121,9 @@ impl Desk<'_> {
             if treatment == Treatment::Alert {
                 self.flood.opened(self.now);
             }
-            let mut incident = Incident::open(&source.profile.key, finding, treatment, self.hasher);
+            let who = (&source.profile.key, source.opened);
+            let mut incident = Incident::open(who, finding, treatment, self.hasher);
+            source.opened = source.opened.wrapping_add(1);
             if let Some(covered) = finding.scope.budget.and_then(|role| source.covered(role)) {
                 incident.show(covered.clone());
             }

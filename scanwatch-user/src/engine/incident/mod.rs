@@ -85,11 +85,17 @@ pub struct Incident {
 }
 
 impl Incident {
-    /// The incident that a finding opens.
+    /// The incident that a finding opens, of a source that had so many before.
     #[must_use]
-    pub fn open(source: &SourceKey, finding: &Finding, treatment: Treatment, hasher: &Hasher) -> Self {
+    pub fn open(
+        (source, before): (&SourceKey, u16),
+        finding: &Finding,
+        treatment: Treatment,
+        hasher: &Hasher,
+    ) -> Self {
+        let Scope { direction, kind, .. } = finding.scope;
         let mut incident = Self {
-            id: IncidentId::new(source, finding.scope.direction, finding.scope.kind, finding.first),
+            id: IncidentId::new(source, direction, kind, finding.first, before),
             scope: finding.scope.clone(),
             treatment,
             rule: finding.rule,

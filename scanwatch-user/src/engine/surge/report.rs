@@ -95,7 +95,7 @@ impl Engine {
         };
         let mut snapshot = Snapshot {
             at: now,
-            incident: IncidentId::new(&identity(*key), Direction::Inbound, Kind::Surge, rise.first),
+            incident: IncidentId::new(&identity(*key), Direction::Inbound, Kind::Surge, rise.first, 0),
             sequence: *sequence,
             kind: Kind::Surge,
             rule: Rule::Surge.name(),

@@ -34,5 +34,5 @@ pub(crate) fn incident_id(
     kind: super::Kind,
     first: super::Timestamp,
 ) -> super::IncidentId {
-    super::IncidentId::new(&super::source::SourceKey { address, vlan: [0, 0] }, direction, kind, first)
+    super::IncidentId::new(&super::source::SourceKey { address, vlan: [0, 0] }, direction, kind, first, 0)
 }
