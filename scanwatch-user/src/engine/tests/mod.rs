@@ -4,6 +4,7 @@
 pub(crate) mod lab;
 
 mod actors;
+mod again;
 mod clock;
 mod confirmed;
 mod crowds;
