@@ -260,7 +260,8 @@ fn a_stop_request_ends_what_runs_in_the_lab() -> Result<()> {
 }
 
 /// Stands in for scanwatch: says it is ready, raises one alert, prints counters on SIGINT.
-const STAND_IN: &str = r#"#!/bin/sh
+/// A shell cannot trap a signal that is ignored when it starts, as SIGINT is in jobs that a script has in the background.
+const STAND_IN: &str = r#"#!/usr/bin/env -S --default-signal=INT sh
 trap 'echo "{\"stats\":{\"roles\":[]}}" >&2; exit 0' INT
 test -f "$3" || { echo "no configuration" >&2; exit 2; }
 for name in office servers internet; do echo "INFO watching $name" >&2; done
