@@ -15,8 +15,9 @@ use crate::workspace;
 /// What is no source: what was built, and the history.
 const LEFT_OUT: [&str; 2] = ["target", ".git"];
 
-/// What a home of cargo has that builds need: crates, and how to reach registries.
-const OF_HOME: [&str; 3] = ["registry", "config.toml", "credentials.toml"];
+/// What a home of cargo has that builds need: crates as they were fetched, and how to reach registries. What is unpacked of
+/// crates is not among it: the compiler would see through a link to where it lies.
+const OF_HOME: [&str; 4] = ["registry/index", "registry/cache", "config.toml", "credentials.toml"];
 
 /// The parts of a profile's build folder that hold what was built from crates.
 const PARTS: [&str; 3] = ["deps", "build", ".fingerprint"];
@@ -150,7 +151,11 @@ pub(super) fn home_of_cargo(folder: &Path) -> Result<()> {
     let home = cargo_home().context("neither CARGO_HOME nor HOME says where cargo keeps crates")?;
     fs::create_dir_all(folder)?;
     for name in OF_HOME.iter().filter(|name| home.join(name).exists()) {
-        link(&home.join(name), &folder.join(name))?;
+        let to = folder.join(name);
+        if let Some(parent) = to.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        link(&home.join(name), &to)?;
     }
     Ok(())
 }
