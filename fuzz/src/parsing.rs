@@ -8,31 +8,10 @@ use scanwatch_common::packet::Packet;
 use scanwatch_common::parse::{self, Headers, OFFSET_MASK, Payload};
 use scanwatch_common::sighting::Sighting;
 
-use crate::packets;
+use crate::packets::{self, stripped::Stripped};
 
 /// Where the tags of a frame begin.
 const MACS: usize = 12;
-
-/// A frame whose outer tag was taken off.
-struct Stripped<'a> {
-    frame: &'a [u8],
-    tag: u16,
-}
-
-impl Packet for Stripped<'_> {
-    type Fields<'b, const N: usize>
-        = &'b [u8; N]
-    where
-        Self: 'b;
-
-    fn fields<const N: usize>(&self, offset: usize) -> Option<&[u8; N]> {
-        self.frame.fields::<N>(offset)
-    }
-
-    fn stripped_tag(&self) -> Option<u16> {
-        Some(self.tag)
-    }
-}
 
 /// Parses, classifies and describes a frame.
 ///

@@ -11,6 +11,7 @@ mod ipv4;
 mod ipv6;
 mod link;
 mod refusals;
+pub mod stripped;
 mod tcp;
 mod udp;
 mod whom;
