@@ -115,8 +115,6 @@ impl Place {
             let mut cargo = workspace::cargo();
             cargo.args(["xtask", "dist"]).current_dir(root);
             cargo.env("CARGO_TARGET_DIR", &target).env(dist::date::VARIABLE, date.to_string());
-            // Of this call, and no business of the copy's.
-            cargo.env_remove("CARGO_MANIFEST_DIR");
             if let Some(elsewhere) = elsewhere {
                 let home = elsewhere.join("home");
                 copy::home_of_cargo(&home)?;
