@@ -169,9 +169,10 @@ impl Engine {
         self.hasher.endpoint(&[0; 16]).host()
     }
 
-    /// Takes up what an engine remembered, hashed under the same key ([`Self::can_take_up`]); `now` is the present, later than that by as long as nobody watched. What this
-    /// one knows of incidents is replaced, what it knows of sources and of anything else as far as the state says
-    /// anything of it. To be called before there is traffic, and after [`Self::set_interface`].
+    /// Takes up what an engine remembered, hashed under the same key ([`Self::can_take_up`]); `now` is the present, later than
+    /// that by as long as nobody watched. What this one knows of incidents is replaced, what it knows of sources and of
+    /// anything else as far as the state says anything of it. To be called before there is traffic, and after
+    /// [`Self::set_interface`].
     pub fn restore(&mut self, state: EngineState, now: Timestamp) {
         let map = Renumber::new(&state.numbering, &self.policy);
         let is_gap = now > state.at;
