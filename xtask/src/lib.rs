@@ -11,6 +11,7 @@
 //! | [`demo`] | `cargo xtask demo`: an office day in the lab, and what scanwatch said of it |
 //! | [`deny`] | `cargo xtask deny`: licences, versions and origin of all dependencies |
 //! | [`dist`] | `cargo xtask dist`: a static program, a Debian package, an archive |
+//! | `each` | the same work for each of several things, some at a time |
 //! | [`fuzz`] | `cargo xtask fuzz`: hostile input for a stated time, and how far it came |
 //! | [`lab`] | routers, segments and machines in network namespaces, for the demo and for root tests |
 //! | [`miri`] | `cargo xtask miri`: tests in an interpreter that refuses undefined behaviour |
@@ -28,6 +29,7 @@ pub mod build;
 pub mod demo;
 pub mod deny;
 pub mod dist;
+mod each;
 pub mod fuzz;
 pub mod kernel_object;
 pub mod lab;

@@ -7,15 +7,13 @@
 mod outcome;
 mod run;
 
-use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::each::side_by_side;
 use crate::setup;
 use crate::step::{run_logged, step};
 use crate::workspace;
@@ -56,7 +54,7 @@ pub fn run(wanted: &Wanted) -> Result<()> {
         };
         return target.show(input);
     }
-    let outcomes = fuzz_all(targets.collect(), wanted.seconds)?;
+    let outcomes = fuzz_all(&targets.collect::<Vec<_>>(), wanted.seconds)?;
     eprint!("\n{}", outcome::table(&outcomes));
     finish(&outcomes)
 }
@@ -101,33 +99,13 @@ fn build(cargo_fuzz: &Path) -> Result<PathBuf> {
 
 /// Runs the targets, as many at a time as there are processors; a target that crashes does not keep the others from
 /// running. Outcomes in the order of the targets.
-fn fuzz_all(targets: Vec<Target>, seconds: u64) -> Result<Vec<Outcome>> {
-    let count = targets.len();
-    let waiting: Mutex<VecDeque<(usize, Target)>> = Mutex::new(targets.into_iter().enumerate().collect());
-    let next = || waiting.lock().ok()?.pop_front();
-    let workers = thread::available_parallelism().map_or(1, usize::from).min(count);
-    let work = || -> Result<Vec<(usize, Outcome)>> {
-        let mut outcomes = Vec::new();
-        while let Some((place, target)) = next() {
-            let outcome = target.fuzz(seconds).with_context(|| format!("fuzz target {}", target.name))?;
-            eprintln!("  {:<22} {}", target.name, outcome.sentence());
-            outcomes.push((place, outcome));
-        }
-        Ok(outcomes)
-    };
-    let mut outcomes = thread::scope(|scope| {
-        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-        let mut outcomes = Vec::new();
-        for worker in workers {
-            match worker.join() {
-                Ok(done) => outcomes.extend(done?),
-                Err(_) => bail!("a worker panicked"),
-            }
-        }
-        Ok(outcomes)
-    })?;
-    outcomes.sort_by_key(|(place, _)| *place);
-    Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
+fn fuzz_all(targets: &[Target], seconds: u64) -> Result<Vec<Outcome>> {
+    let outcomes = side_by_side(targets, |target| {
+        let outcome = target.fuzz(seconds).with_context(|| format!("fuzz target {}", target.name))?;
+        eprintln!("  {:<22} {}", target.name, outcome.sentence());
+        Ok(outcome)
+    });
+    outcomes.into_iter().collect()
 }
 
 fn finish(outcomes: &[Outcome]) -> Result<()> {

@@ -13,14 +13,13 @@ mod newc;
 mod report;
 mod suite;
 
-use std::collections::VecDeque;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-use std::{fs, thread};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use nix::unistd::geteuid;
 
+use crate::each::side_by_side;
 use crate::setup;
 use crate::step::{print, step};
 use crate::{build, workspace};
@@ -57,8 +56,8 @@ pub fn machines() -> Result<Machines> {
 /// Kernels, and the emulator for those that do not run already.
 pub struct Machines {
     emulator: Option<PathBuf>,
-    releases: Vec<Release>,
-    images: Vec<Option<Image>>,
+    /// Each with what is booted of it; of the one that runs already there is nothing.
+    kernels: Vec<(Release, Option<Image>)>,
     folder: PathBuf,
 }
 
@@ -68,16 +67,18 @@ impl Machines {
         fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
         let only_running = !wanted.is_empty() && wanted.iter().all(|name| name == RUNNING);
         let emulator = if only_running { None } else { Some(emulator()?) };
-        let (releases, images) = step("kernels", || {
+        let kernels = step("kernels", || {
             let mut releases = kernels::releases(&folder, wanted)?;
             releases.retain(is_chosen);
-            let images = releases.iter().map(|release| release.fetch(&folder)).collect::<Result<Vec<_>>>()?;
-            let names: Vec<&str> = releases.iter().map(Release::name).collect();
-            let megabytes: u64 = images.iter().flatten().map(Image::megabytes).sum();
+            let fetched = |release: Release| release.fetch(&folder).map(|image| (release, image));
+            let kernels = releases.into_iter().map(fetched).collect::<Result<Vec<_>>>()?;
+            let names: Vec<&str> = kernels.iter().map(|(release, _)| release.name()).collect();
+            let megabytes: u64 =
+                kernels.iter().filter_map(|(_, image)| image.as_ref()).map(Image::megabytes).sum();
             let done = format!("{}, {megabytes} MB unpacked", names.join(" "));
-            Ok(((releases, images), done))
+            Ok((kernels, done))
         })?;
-        Ok(Self { emulator, releases, images, folder })
+        Ok(Self { emulator, kernels, folder })
     }
 
     /// Builds the tests, runs them on every kernel, and prints a table of what they said.
@@ -89,9 +90,13 @@ impl Machines {
         setup::tools(&suite::PROGRAMS)?;
         let agent = build::build(true)?;
         let suite = Suite::build(&agent)?;
-        let outcomes = on_all(&self.releases, &self.images, |release, image| match (image, &self.emulator) {
-            (Some(image), Some(emulator)) => boot::run(emulator, image, &suite, &self.folder),
-            _ => report::here(release, &suite, &self.folder),
+        let outcomes = side_by_side(&self.kernels, |(release, image)| {
+            let outcome = match (image, &self.emulator) {
+                (Some(image), Some(emulator)) => boot::run(emulator, image, &suite, &self.folder),
+                _ => report::here(release, &suite, &self.folder),
+            };
+            eprintln!("  {outcome}");
+            outcome
         });
         print(&report::table(&outcomes))?;
         finish(&outcomes, &self.folder)
@@ -103,34 +108,6 @@ fn emulator() -> Result<PathBuf> {
     let processor = std::env::consts::ARCH;
     ensure!(processor == "x86_64", "the machines are of x86_64, and this one is of {processor}");
     setup::emulator()
-}
-
-/// Does `work` for all kernels, as many at a time as there are processors: each machine has one.
-fn on_all(
-    releases: &[Release],
-    images: &[Option<Image>],
-    work: impl Fn(&Release, Option<&Image>) -> Outcome + Sync,
-) -> Vec<Outcome> {
-    let waiting: Mutex<VecDeque<usize>> = Mutex::new((0..releases.len()).collect());
-    let outcomes: Mutex<Vec<(usize, Outcome)>> = Mutex::new(Vec::new());
-    let worker = || {
-        loop {
-            let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-            let Some(number) = next else { return };
-            let outcome = work(&releases[number], images[number].as_ref());
-            eprintln!("  {outcome}");
-            outcomes.lock().unwrap_or_else(PoisonError::into_inner).push((number, outcome));
-        }
-    };
-    let workers = thread::available_parallelism().map_or(1, usize::from).min(releases.len());
-    thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(worker);
-        }
-    });
-    let mut outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
-    outcomes.sort_by_key(|(number, _)| *number);
-    outcomes.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
 fn finish(outcomes: &[Outcome], folder: &Path) -> Result<()> {
