@@ -1,6 +1,6 @@
 //! Copies of the workspace in other folders.
 
-use std::fs;
+use std::fs::{self, DirEntry};
 use std::io::ErrorKind;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -90,13 +90,17 @@ fn remove_gone(from: &Path, to: &Path) -> Result<()> {
         if stays || LEFT_OUT.iter().any(|name| entry.file_name() == *name) {
             continue;
         }
-        if is_folder {
-            fs::remove_dir_all(entry.path())?;
-        } else {
-            fs::remove_file(entry.path())?;
-        }
+        remove(&entry)?;
     }
     Ok(())
+}
+
+/// Removes a file, or a folder with all in it.
+fn remove(entry: &DirEntry) -> Result<()> {
+    let path = entry.path();
+    let removed =
+        if entry.file_type()?.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+    removed.with_context(|| format!("{} cannot be removed", path.display()))
 }
 
 /// Lets the copy at `root` use the compilers and tools that are set up here: setting them up is not what is compared.
@@ -134,13 +138,8 @@ pub(super) fn dependencies(program: &Path, to: &Path) -> Result<()> {
 fn remove_own(part: &Path) -> Result<()> {
     for entry in fs::read_dir(part).with_context(|| format!("{} cannot be read", part.display()))? {
         let entry = entry?;
-        if !entry.file_name().to_string_lossy().contains(OWN) {
-            continue;
-        }
-        if entry.file_type()?.is_dir() {
-            fs::remove_dir_all(entry.path())?;
-        } else {
-            fs::remove_file(entry.path())?;
+        if entry.file_name().to_string_lossy().contains(OWN) {
+            remove(&entry)?;
         }
     }
     Ok(())
