@@ -3,7 +3,9 @@
 mod support;
 
 use anyhow::Result;
-use support::{LIMIT, assert_silent, counter, end, number, only_incident, settle_and_end, watching};
+use support::{
+    LIMIT, assert_about, assert_silent, counter, end, number, only_incident, settle_and_end, watching,
+};
 use xtask::lab::agent::Report;
 use xtask::lab::{Host, Lab, Scanwatch};
 
@@ -68,8 +70,7 @@ fn a_scan_of_the_internet_from_inside_is_an_outbound_incident() -> Result<()> {
         assert!(record.texts("threat.technique.id").contains(&"T1595.001"), "{}", record.line);
         assert!(number(record, "event.severity") >= 73.0, "{}", record.line);
     }
-    let hosts = number(incident.ended, "scanwatch.scan.hosts");
-    assert!((hosts - 1_024.0).abs() <= 72.0, "{}", incident.ended.line);
+    assert_about(incident.ended, "scanwatch.scan.hosts", 1_024.0);
     Ok(())
 }
 

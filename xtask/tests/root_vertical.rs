@@ -14,8 +14,6 @@ use xtask::lab::agent::{Record, Report};
 use xtask::lab::frame::{Link, Tags, TcpFlags};
 use xtask::lab::{Lab, Scanwatch, Segment};
 
-/// The share by which the count of 1,000 ports may be off.
-const PORTS_ERROR: f64 = 0.07;
 /// From the packet that makes it a scan to the record; the promise is 0.1 s, on a machine that has nothing else to do.
 const PROMPT: Duration = Duration::from_secs(1);
 const FRAMES_PER_SECOND: u32 = 1_000;
@@ -42,8 +40,8 @@ fn assert_vertical(lab: &Lab, incident: &Incident<'_>, source: IpAddr, target: I
         assert!(record.field("destination.port").is_none(), "many ports are no port: {}", record.line);
         assert_eq!(record.number("scanwatch.scan.hosts"), Some(1.0), "{}", record.line);
     }
-    assert_about(ended, "scanwatch.scan.ports", 1_000.0, PORTS_ERROR);
-    assert_about(ended, "scanwatch.scan.pairs", 1_000.0, PORTS_ERROR);
+    assert_about(ended, "scanwatch.scan.ports", 1_000.0);
+    assert_about(ended, "scanwatch.scan.pairs", 1_000.0);
     assert!(ended.text("event.reason").contains(&source.to_string()), "{}", ended.line);
 }
 
@@ -138,7 +136,7 @@ fn the_same_machine_in_two_vlans_is_two_sources() -> Result<()> {
     ids.sort_unstable();
     assert_eq!(ids, ["7", "8"]);
     for ended in report.with_action("scan-ended") {
-        assert_about(ended, "scanwatch.scan.ports", 1_000.0, PORTS_ERROR);
+        assert_about(ended, "scanwatch.scan.ports", 1_000.0);
     }
     Ok(())
 }
@@ -169,7 +167,7 @@ fn every_way_to_probe_a_server_is_found_and_named() -> Result<()> {
         assert_eq!(incident.ended.text("network.transport"), transport, "{line}");
         assert_eq!(incident.ended.text("destination.ip"), "10.2.0.20", "{line}");
         if technique != "proto" {
-            assert_about(incident.ended, "scanwatch.scan.ports", 60.0, PORTS_ERROR);
+            assert_about(incident.ended, "scanwatch.scan.ports", 60.0);
         }
     }
     Ok(())

@@ -28,7 +28,7 @@ fn an_agent_that_is_stopped_for_more_than_an_epoch_goes_on_with_its_incident_and
     thread::sleep(Duration::from_secs(5));
     let report = end(agent)?;
     let incident = only_incident(&report);
-    assert_about(incident.ended, "scanwatch.scan.ports", 800.0, 0.07);
+    assert_about(incident.ended, "scanwatch.scan.ports", 800.0);
     assert_eq!(counter(&report, "losses.ring_lost"), 0);
     Ok(())
 }
