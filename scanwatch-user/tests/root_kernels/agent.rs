@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -17,6 +18,8 @@ use serde_json::Value;
 use crate::support::net::{Far, in_namespace, ip, tc, tool};
 use crate::{scanwatch, tc_modes, version};
 
+/// The interface that the agent watches.
+const INTERFACE: &str = "watched";
 /// Longest wait for anything: where a verifier is slow and its machine shares a processor with many, a program takes minutes.
 const PATIENCE: Duration = Duration::from_mins(15);
 const WATCHED: Ipv4Addr = Ipv4Addr::new(10, 0, 1, 1);
@@ -24,43 +27,90 @@ const SCANNER: &str = "10.0.1.7";
 /// What the kernel says of its types.
 const TYPES: &str = "/sys/kernel/btf";
 
+/// Another machine, on a cable to this one.
+pub struct Scanner(Far);
+
+impl Scanner {
+    pub fn new() -> Self {
+        let far = Far::new(INTERFACE, &[&format!("{SCANNER}/24")], "");
+        ip("link set lo up");
+        ip(&format!("address add {WATCHED}/24 dev {INTERFACE}"));
+        Self(far)
+    }
+
+    /// Tries ports, behind which there is nobody.
+    pub fn tries(&self, ports: RangeInclusive<u16>) {
+        self.0.run(|| {
+            for port in ports {
+                let refused = TcpStream::connect_timeout(&SocketAddr::from((WATCHED, port)), PATIENCE);
+                assert!(refused.is_err(), "nobody listens on {port}");
+            }
+        });
+    }
+}
+
 /// The agent and what it says.
-struct Agent {
+pub struct Agent {
     child: Child,
     folder: tempfile::TempDir,
 }
 
 impl Agent {
-    fn start() -> Self {
+    /// One that watches the cable to the [`Scanner`].
+    pub fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let file = |name: &str| File::create(folder.path().join(name)).expect("a file");
         let child = Command::new(scanwatch())
-            .args(["run", "--interface", "watched"])
+            .args(["run", "--interface", INTERFACE])
             .stdin(Stdio::null())
             .stdout(file("records"))
             .stderr(file("log"))
             .spawn()
             .expect("the agent starts");
-        Self { child, folder }
+        let mut agent = Self { child, folder };
+        agent.wait_until("it watches", |agent| {
+            agent.said("log").contains(&format!("watching {INTERFACE} by"))
+        });
+        agent
     }
 
-    fn said(&self, name: &str) -> String {
+    /// What is in its `log`, or among its `records`.
+    pub fn said(&self, name: &str) -> String {
         std::fs::read_to_string(self.folder.path().join(name)).expect("what the agent said")
     }
 
-    fn actions(&self) -> Vec<String> {
-        let records = self.said("records");
-        let action = |line: &str| {
+    /// The records, all of which must be of the scanner's ports.
+    pub fn records(&self) -> Vec<Value> {
+        let lines = self.said("records");
+        let record = |line: &str| {
             let record: Value = serde_json::from_str(line).expect("a record");
             assert_eq!(record["source"]["ip"], SCANNER, "{record}");
             assert_eq!(record["rule"]["name"], "vertical", "{record}");
-            record["event"]["action"].as_str().expect("an action").to_owned()
+            record
         };
         // The last line may be half written.
-        records.split_inclusive('\n').filter(|line| line.ends_with('\n')).map(action).collect()
+        lines.split_inclusive('\n').filter(|line| line.ends_with('\n')).map(record).collect()
     }
 
-    fn wait_until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
+    /// Fails unless it told of one scan, from its beginning to its end; the record of the end.
+    pub fn told_of_one_scan(&self) -> Value {
+        let records = self.records();
+        let (mut detected, mut ended) = (Vec::new(), Vec::new());
+        for record in &records {
+            assert_eq!(record["scanwatch"]["incident"], records[0]["scanwatch"]["incident"], "{records:?}");
+            match record["event"]["action"].as_str() {
+                Some("scan-detected") => detected.push(record),
+                Some("scan-ended") => ended.push(record),
+                _ => {}
+            }
+        }
+        assert_eq!((detected.len(), ended.len()), (1, 1), "{records:?}");
+        assert!(std::ptr::eq(detected[0], &raw const records[0]), "{records:?}");
+        ended[0].clone()
+    }
+
+    /// Waits until something is so.
+    pub fn wait_until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
         let begun = Instant::now();
         while !is_so(self) {
             let ended = self.child.try_wait().expect("a child");
@@ -71,7 +121,7 @@ impl Agent {
     }
 
     /// Asks it to end, and returns how it did.
-    fn end(&mut self) -> Option<i32> {
+    pub fn end(&mut self) -> Option<i32> {
         let pid = i32::try_from(self.child.id()).expect("a process's number");
         kill(Pid::from_raw(pid), Signal::SIGTERM).expect("the agent is asked to end");
         let begun = Instant::now();
@@ -108,10 +158,11 @@ fn hide_types() {
 /// What the agent says of its hooks on this kernel.
 fn hooks() -> Vec<String> {
     let way_out = tc_modes()[0];
-    let mut lines = vec![format!("watching watched by {}, {way_out} on the way out", Mode::XdpNativeFrags)];
+    let mut lines =
+        vec![format!("watching {INTERFACE} by {}, {way_out} on the way out", Mode::XdpNativeFrags)];
     if way_out != Mode::Tcx {
         let reason = format!("TCX comes with Linux {TCX}, and this is Linux {}", version());
-        lines.push(format!("watched: no {} on the way out: {reason}", Mode::Tcx));
+        lines.push(format!("{INTERFACE}: no {} on the way out: {reason}", Mode::Tcx));
     }
     lines
 }
@@ -120,29 +171,19 @@ fn hooks() -> Vec<String> {
 fn the_agent_tells_of_a_scan_and_ends_without_leaving_anything_where_the_kernel_shows_no_types() {
     in_namespace(async || {
         hide_types();
-        let far = Far::new("watched", &["10.0.1.7/24"], "");
-        ip("link set lo up");
-        ip("address add 10.0.1.1/24 dev watched");
+        let scanner = Scanner::new();
         let mut agent = Agent::start();
-        agent.wait_until("it watches", |agent| agent.said("log").contains("watching watched by"));
         for line in hooks() {
             assert!(agent.said("log").contains(&line), "{line:?} is not in: {}", agent.said("log"));
         }
-        far.run(|| {
-            for port in 1..=60 {
-                let refused = TcpStream::connect_timeout(&SocketAddr::from((WATCHED, port)), PATIENCE);
-                assert!(refused.is_err(), "nobody listens on {port}");
-            }
-        });
-        agent.wait_until("it tells of the scan", |agent| !agent.actions().is_empty());
+        scanner.tries(1..=60);
+        agent.wait_until("it tells of the scan", |agent| !agent.records().is_empty());
         assert_eq!(agent.end(), Some(0), "{}", agent.said("log"));
-        let actions = agent.actions();
-        assert_eq!(actions.first().map(String::as_str), Some("scan-detected"), "{actions:?}");
-        assert_eq!(actions.last().map(String::as_str), Some("scan-ended"), "{actions:?}");
-        let link = ip("-d link show dev watched");
+        agent.told_of_one_scan();
+        let link = ip(&format!("-d link show dev {INTERFACE}"));
         assert!(!link.contains("xdp"), "{link}");
         for way in ["ingress", "egress"] {
-            let filters = tc(&format!("filter show dev watched {way}"));
+            let filters = tc(&format!("filter show dev {INTERFACE} {way}"));
             assert!(!filters.contains("scanwatch"), "{filters}");
         }
     });

@@ -8,6 +8,7 @@
 mod agent;
 #[path = "../../../scanwatch-common/tests/build/mod.rs"]
 mod build;
+mod clocks;
 mod counts;
 mod hooks;
 mod load;

@@ -75,7 +75,7 @@ fn fingerprinting_and_blocks_are_one_scan_each() -> Result<()> {
         Row::vertical("nmap -n -Pn -O -p1-100 --max-os-tries 1 10.2.0.20", &["syn", "null", "xmas", "flags"])
             .by("nmap"),
         Row { kind: "block", ..Row::vertical("nmap -n -Pn -sS -p1-60 10.2.0.10-13,20-23,30-33", &["syn"]) }
-            .of(12, 40)
+            .of(10, 40)
             .by("nmap"),
     ])
 }
