@@ -22,7 +22,7 @@ const MAGIC_BEFORE: u32 = 0x5357_4c31;
 /// Messages that were dropped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Gap {
-    /// How many.
+    /// How many, and no more than [`Gap::MESSAGES_MAX`].
     pub messages: u64,
     /// When the first of them was.
     pub first: Timestamp,
@@ -31,13 +31,16 @@ pub struct Gap {
 }
 
 impl Gap {
+    /// As many as a ledger tells: only numbers that were forged come to that.
+    pub const MESSAGES_MAX: u64 = NUMBER_MAX - 1;
+
     /// Adds messages dropped now.
     pub fn add(&mut self, messages: u64, now: Timestamp) {
         if messages > 0 {
             if self.messages == 0 {
                 self.first = now;
             }
-            self.messages += messages;
+            self.messages = self.messages.saturating_add(messages).min(Self::MESSAGES_MAX);
             self.last = now;
         }
     }
@@ -78,16 +81,19 @@ impl Ledger {
             .mode(FILE_MODE)
             .open(path)?;
         let copies = [0, 1].map(|copy| read(&file, copy));
-        let newest = copies.into_iter().flatten().max_by_key(|(writes, _)| *writes);
+        let newest = copies.into_iter().flatten().reduce(|first, second| {
+            // Whatever they are counted from (RFC 1982, section 3.2).
+            if second.0.wrapping_sub(first.0).cast_signed() > 0 { second } else { first }
+        });
         let writes = newest.map_or(0, |(writes, _)| writes);
         Ok((Self { file, writes }, newest.map(|(_, entry)| entry)))
     }
 
     /// Writes an entry over the older copy.
     pub fn write(&mut self, entry: &Entry) -> io::Result<()> {
-        let copy = copy(entry, self.writes + 1);
-        self.file.write_all_at(&copy, (self.writes + 1) % 2 * COPY_BYTES as u64)?;
-        self.writes += 1;
+        let writes = self.writes.wrapping_add(1);
+        self.file.write_all_at(&copy(entry, writes), writes % 2 * COPY_BYTES as u64)?;
+        self.writes = writes;
         Ok(())
     }
 }
@@ -146,7 +152,7 @@ fn read(file: &File, copy: u64) -> Option<(u64, Entry)> {
     let missing = if magic == MAGIC { rest.get_u64_le() } else { 0 };
     let written = bytes.len() - rest.len();
     let entry = Entry { acknowledged, dropped, announced, announcements, identity, missing };
-    let counts = [writes, acknowledged, dropped.messages, announced.messages, announcements, missing];
+    let counts = [acknowledged, dropped.messages, announced.messages, missing];
     let is_ours = counts.into_iter().all(|count| count < NUMBER_MAX);
     (is_ours && crc32fast::hash(&bytes[..written]) == rest.get_u32_le()).then_some((writes, entry))
 }
@@ -168,6 +174,23 @@ mod tests {
         for lost in [Entry { dropped: gap, ..far(1) }, Entry { announced: gap, ..far(1) }] {
             std::fs::write(&path, copies(&[far(7), lost])).unwrap();
             assert_eq!(Ledger::open(&path).unwrap().1, Some(far(7)));
+        }
+    }
+
+    #[test]
+    fn the_newer_copy_is_known_also_where_its_number_has_begun_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger");
+        let entry = |acknowledged| Entry { acknowledged, ..Entry::default() };
+        for copies in
+            [[copy(&entry(1), u64::MAX), copy(&entry(2), 0)], [copy(&entry(2), 0), copy(&entry(1), u64::MAX)]]
+        {
+            std::fs::write(&path, copies.concat()).unwrap();
+            let (mut ledger, found) = Ledger::open(&path).unwrap();
+            assert_eq!(found, Some(entry(2)));
+            ledger.writes = u64::MAX;
+            ledger.write(&entry(3)).unwrap();
+            assert_eq!(ledger.writes, 0);
         }
     }
 

@@ -216,14 +216,14 @@ impl Spool {
             self.entry.announced = std::mem::take(&mut self.entry.dropped);
             self.write_ledger();
         }
-        let id = format!("dropped-{:016x}-{}", self.entry.identity, self.entry.announcements + 1);
+        let id = format!("dropped-{:016x}-{}", self.entry.identity, self.entry.announcements.wrapping_add(1));
         Some(Announcement { id, gap: self.entry.announced })
     }
 
     /// The announcement has arrived.
     pub fn announced(&mut self) {
         self.entry.announced = Gap::default();
-        self.entry.announcements += 1;
+        self.entry.announcements = self.entry.announcements.wrapping_add(1);
         self.write_ledger();
     }
 

@@ -353,6 +353,28 @@ fn a_segment_of_which_nothing_can_be_read_is_put_aside_and_not_removed() {
     assert_eq!(drained(&mut Spool::open(folder.path(), PLAN, at(0))), [envelope(5, 10)]);
 }
 
+/// Found by fuzzing: a count that went beyond what a ledger may say made its last copies no entry, and the place up to which
+/// the receiver has come was forgotten.
+#[test]
+fn a_gap_of_forged_numbers_grows_no_further_than_a_ledger_may_say_and_no_message_comes_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let gap = Gap { messages: Gap::MESSAGES_MAX, first: at(0), last: at(0) };
+    let entry = ledger::Entry { dropped: gap, identity: 7, ..ledger::Entry::default() };
+    fs::write(folder.path().join("ledger"), ledger::copies(&[entry, entry])).unwrap();
+    // What is missing before it is dropped, too.
+    let far = codec::encode(&envelope(0, 10)).unwrap();
+    fs::write(folder.path().join("3fc0000000000000.seg"), far).unwrap();
+    let mut spool = Spool::open(folder.path(), PLAN, at(1));
+    assert_eq!(spool.dropped().messages, Gap::MESSAGES_MAX);
+    assert!(spool.push(envelope(1, 10), at(1)));
+    let (first, _) = spool.peek(1, usize::MAX, at(1))[0];
+    spool.acknowledge(first, first + 1);
+    drop(spool);
+    let mut again = Spool::open(folder.path(), PLAN, at(2));
+    assert_eq!(drained(&mut again), [envelope(1, 10)]);
+    assert_eq!(again.announcement(true).unwrap().gap.messages, Gap::MESSAGES_MAX);
+}
+
 #[test]
 fn a_ledger_of_before_is_understood() {
     let folder = tempfile::tempdir().unwrap();
