@@ -1,7 +1,7 @@
 //! How far off the counts are. `cargo test -p scanwatch-common --test sketches error -- --nocapture` prints the tables.
 
 use crate::inputs::Walk;
-use scanwatch_common::abi::Settings;
+use scanwatch_common::abi::{Settings, mapped};
 use scanwatch_common::sketch::{Estimate, Hasher, Sketch};
 
 const SMALL_TRIALS: u64 = 3_000;
@@ -160,5 +160,42 @@ fn the_ports_of_common_scans_are_counted_right() {
         let count = sketch.estimate().count;
         println!("ports 1 to {last}: {count:.0}");
         assert!((count - f64::from(last)).abs() <= off_max, "ports 1 to {last} are counted as {count:.0}");
+    }
+}
+
+/// What watches draws its key at random: what holds under the key of the other tests must hold under any.
+#[test]
+fn rows_are_counted_as_well_as_chance_would_whatever_the_key() {
+    const KEYS: u64 = 5_000;
+    let host = |hasher: &Hasher, number: u32| {
+        hasher.endpoint(&mapped(0x0a02_0000_u32.wrapping_add(number).to_be_bytes())).host()
+    };
+    let every_256th = |hasher: &Hasher, number: u32| host(hasher, number << 8);
+    let port = |hasher: &Hasher, number: u32| hasher.port(number as u16);
+    let rows: [(&str, &dyn Fn(&Hasher, u32) -> u64); 3] =
+        [("hosts", &host), ("every 256th host", &every_256th), ("ports", &port)];
+    for (name, hash) in rows {
+        for size in [20, 40, 256, 1_000] {
+            let mut errors = Errors::default();
+            let mut worst = 0.0_f64;
+            for key in 0..KEYS {
+                let hasher = Hasher::new(key);
+                let mut sketch = Sketch::EMPTY;
+                for number in 1..=size {
+                    sketch.insert(hash(&hasher, number));
+                }
+                let estimate = sketch.estimate();
+                errors.add(estimate, size as usize);
+                worst = worst.max((estimate.count - f64::from(size)).abs());
+            }
+            let (standard, claimed) = (errors.standard(), errors.claimed());
+            println!(
+                "{name}, {size}: {standard:.4}, claimed {claimed:.4}, bias {:+.4}, worst {worst:.1}",
+                errors.bias()
+            );
+            assert!(standard < 1.1 * claimed, "{name}, {size}: {standard:.4}, claimed {claimed:.4}");
+            // Of a few, chance has two or three more in one place than five standard errors say.
+            assert!(worst < 5.0 * claimed * f64::from(size) + 2.0, "{name}, {size}: {worst:.1} off");
+        }
     }
 }
