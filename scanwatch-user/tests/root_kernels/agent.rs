@@ -94,19 +94,25 @@ impl Agent {
 
     /// Fails unless it told of one scan, from its beginning to its end; the record of the end.
     pub fn told_of_one_scan(&self) -> Value {
-        let records = self.records();
-        let (mut detected, mut ended) = (Vec::new(), Vec::new());
-        for record in &records {
-            assert_eq!(record["scanwatch"]["incident"], records[0]["scanwatch"]["incident"], "{records:?}");
-            match record["event"]["action"].as_str() {
-                Some("scan-detected") => detected.push(record),
-                Some("scan-ended") => ended.push(record),
-                _ => {}
-            }
+        let mut records = self.records();
+        let is = |record: &Value, action| record["event"]["action"] == action;
+        for action in ["scan-detected", "scan-ended"] {
+            let times = records.iter().filter(|record| is(record, action)).count();
+            assert_eq!(times, 1, "{action}: {records:?}");
         }
-        assert_eq!((detected.len(), ended.len()), (1, 1), "{records:?}");
-        assert!(std::ptr::eq(detected[0], &raw const records[0]), "{records:?}");
-        ended[0].clone()
+        let incidents = records.iter().map(|record| &record["scanwatch"]["incident"]);
+        assert!(incidents.clone().zip(incidents.skip(1)).all(|(one, next)| one == next), "{records:?}");
+        assert!(
+            is(&records[0], "scan-detected") && is(&records[records.len() - 1], "scan-ended"),
+            "{records:?}"
+        );
+        records.pop().expect("the last record")
+    }
+
+    /// Has the scanner try the first 60 ports, and waits until the agent tells of it.
+    pub fn sees_a_scan(&mut self, scanner: &Scanner) {
+        scanner.tries(1..=60);
+        self.wait_until("it tells of the scan", |agent| !agent.records().is_empty());
     }
 
     /// Waits until something is so.
@@ -176,8 +182,7 @@ fn the_agent_tells_of_a_scan_and_ends_without_leaving_anything_where_the_kernel_
         for line in hooks() {
             assert!(agent.said("log").contains(&line), "{line:?} is not in: {}", agent.said("log"));
         }
-        scanner.tries(1..=60);
-        agent.wait_until("it tells of the scan", |agent| !agent.records().is_empty());
+        agent.sees_a_scan(&scanner);
         assert_eq!(agent.end(), Some(0), "{}", agent.said("log"));
         agent.told_of_one_scan();
         let link = ip(&format!("-d link show dev {INTERFACE}"));

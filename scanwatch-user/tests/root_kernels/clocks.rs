@@ -48,8 +48,7 @@ fn a_scan_in_whose_middle_the_wall_clock_is_set_is_one_and_the_clock_is_followed
         let scanner = Scanner::new();
         let mut agent = Agent::start();
         let begun = Instant::now();
-        scanner.tries(1..=60);
-        agent.wait_until("it tells of the scan", |agent| !agent.records().is_empty());
+        agent.sees_a_scan(&scanner);
         for (by_s, said, ports) in
             [(3 * 3_600, "set forward by 10800.", 61..=120), (-6 * 3_600, "set back by 21600.", 121..=180)]
         {
@@ -84,8 +83,7 @@ fn a_scan_in_whose_middle_the_machine_sleeps_is_one_that_lasted_through_it_in_a_
         let scanner = Scanner::new();
         let mut agent = Agent::start();
         let wall_clock = Timestamp::now();
-        scanner.tries(1..=60);
-        agent.wait_until("it tells of the scan", |agent| !agent.records().is_empty());
+        agent.sees_a_scan(&scanner);
         let (awake, all) = (Instant::now(), since_boot());
         sleep();
         let slept = since_boot().saturating_sub(all).saturating_sub(awake.elapsed());
