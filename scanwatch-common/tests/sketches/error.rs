@@ -163,17 +163,22 @@ fn the_ports_of_common_scans_are_counted_right() {
     }
 }
 
+/// The hash of the element of this number in a row.
+type Row = fn(&Hasher, u32) -> u64;
+
+fn host(hasher: &Hasher, number: u32) -> u64 {
+    hasher.endpoint(&mapped(0x0a02_0000_u32.wrapping_add(number).to_be_bytes())).host()
+}
+
 /// What watches draws its key at random: what holds under the key of the other tests must hold under any.
 #[test]
 fn rows_are_counted_as_well_as_chance_would_whatever_the_key() {
     const KEYS: u64 = 5_000;
-    let host = |hasher: &Hasher, number: u32| {
-        hasher.endpoint(&mapped(0x0a02_0000_u32.wrapping_add(number).to_be_bytes())).host()
-    };
-    let every_256th = |hasher: &Hasher, number: u32| host(hasher, number << 8);
-    let port = |hasher: &Hasher, number: u32| hasher.port(number as u16);
-    let rows: [(&str, &dyn Fn(&Hasher, u32) -> u64); 3] =
-        [("hosts", &host), ("every 256th host", &every_256th), ("ports", &port)];
+    let rows: [(&str, Row); 3] = [
+        ("hosts", host),
+        ("every 256th host", |hasher, number| host(hasher, number << 8)),
+        ("ports", |hasher, number| hasher.port(number as u16)),
+    ];
     for (name, hash) in rows {
         for size in [20, 40, 256, 1_000] {
             let mut errors = Errors::default();
